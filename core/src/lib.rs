@@ -1,0 +1,9 @@
+//! The machine: bytes and clock ticks in, bytes and storage commands out.
+//!
+//! Nothing in here opens a socket, reads a clock or draws a random number, and the compiler keeps it so: the
+//! crate is `no_std` and forbids unsafe code. A run is the list of its inputs; the same inputs give the same
+//! outputs, byte for byte.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
