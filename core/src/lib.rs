@@ -7,3 +7,11 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+
+pub mod ids;
+pub mod machine;
+pub mod pieces;
+pub mod shard_message;
+pub mod storage;
+pub mod time;
+pub mod uuid;

@@ -1,4 +1,15 @@
+//! One shard: the gateway and its engine, put together without a clock, a socket or a file. Runtimes and the
+//! simulator drive it through [`Event`]s and carry out its [`Action`]s; they know nothing of Kafka.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+
+mod contract;
+
+pub use contract::{Action, Drive, Event, READ_BUDGET, StopReason};
+pub use kelpgate_core::ids::{ConnId, ShardId};
+pub use kelpgate_core::machine::Level;
+pub use kelpgate_core::pieces::Pieces;
+pub use kelpgate_core::time::{Instant, Now, WallTime};
+pub use kelpgate_log::file::{Entry, FileCommand, FileError, FileHandle, FileReply, FileTicket, Lane};
