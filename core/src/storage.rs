@@ -32,8 +32,10 @@ pub enum StorageCommand {
     /// Makes `start` the first offset of the log, durably, and drops segments that lie below it as a whole. A `start`
     /// past the end leaves an empty log that starts and ends there.
     Trim { log: LogId, start: i64 },
-    /// Replaces the batches of a closed segment, in steps, so that no step holds much memory.
-    Rewrite { log: LogId, segment: i64, step: RewriteStep },
+    /// Replaces a run of closed segments, from the one named `segment` through the one named `last` (often the same), by
+    /// one segment named `segment`, in steps, so that no step holds much memory. Compaction leaves segments small; were
+    /// they not joined, their number would grow without end. One replacement of a log is under way at a time.
+    Rewrite { log: LogId, segment: i64, last: i64, step: RewriteStep },
     /// Keeps the machine's own state of a log as of `snapshot.offset`; only the newest is kept. It may be lost in a
     /// crash, never damaged: an older one, or none, is found then.
     SaveSnapshot { log: LogId, snapshot: Snapshot },
@@ -60,12 +62,13 @@ pub struct Append {
     pub batches: Pieces,
 }
 
-/// One step of replacing a closed segment.
+/// One step of replacing closed segments.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RewriteStep {
     /// Adds kept batches to the replacement.
     Keep(Pieces),
-    /// The replacement is complete: swap it in, atomically and durably.
+    /// The replacement is complete: swap it in, durably, and atomically: after a crash there is either the whole run or
+    /// the replacement alone. Without any kept batch the run is removed and leaves a gap between its neighbours.
     Commit,
     /// Forget the replacement.
     Abandon,
