@@ -14,4 +14,5 @@ pub mod pieces;
 pub mod shard_message;
 pub mod storage;
 pub mod time;
+pub mod topic;
 pub mod uuid;

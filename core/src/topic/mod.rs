@@ -1,0 +1,3 @@
+//! Topics and the state of their partitions.
+
+pub mod producers;
