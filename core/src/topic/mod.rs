@@ -1,3 +1,4 @@
 //! Topics and the state of their partitions.
 
+pub mod epochs;
 pub mod producers;
