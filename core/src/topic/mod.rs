@@ -2,3 +2,4 @@
 
 pub mod epochs;
 pub mod producers;
+pub mod retention;
