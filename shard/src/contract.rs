@@ -9,6 +9,8 @@
 //! }
 //! ```
 //!
+//! The first event of all is a `Tick`: with it the shard begins to load.
+//!
 //! Limits a runtime keeps: per turn it hands over at most [`READ_BUDGET`] bytes of one connection before others have
 //! had theirs; it stops reading a connection between `PauseReading` and `ResumeReading`; it holds unsent pieces until
 //! the socket takes them and reports each part that went down with `Flushed` (the shard counts them and pauses a

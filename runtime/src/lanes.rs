@@ -1,0 +1,86 @@
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use kelpgate_files::Files;
+use kelpgate_shard::{FileCommand, FileError, FileTicket, Lane, ShardId};
+
+use crate::mailbox::{Delivery, Mailbox};
+use crate::node::{Notices, spawn_watched};
+
+type Job = (FileTicket, FileCommand);
+
+/// A thread per lane that was ever used: commands of one lane in order, lanes beside each other, the shard never waits.
+/// A file has no readiness to wait for, so this is how every runtime without asynchronous files does it.
+pub(crate) struct Lanes<M> {
+    shard: ShardId,
+    files: Arc<Files>,
+    mailbox: Mailbox<M>,
+    notices: Notices,
+    threads: [Option<LaneThread>; Lane::ALL.len()],
+}
+
+struct LaneThread {
+    jobs: Sender<Job>,
+    thread: JoinHandle<()>,
+}
+
+impl<M: Send + 'static> Lanes<M> {
+    pub(crate) fn new(shard: ShardId, files: Files, mailbox: Mailbox<M>, notices: Notices) -> Lanes<M> {
+        Lanes { shard, files: Arc::new(files), mailbox, notices, threads: [None, None, None] }
+    }
+
+    /// Queues a command. Its outcome is delivered to the shard's mailbox, in order for each lane.
+    pub(crate) fn submit(&mut self, ticket: FileTicket, lane: Lane, command: FileCommand) {
+        if let Err(text) = self.try_submit(ticket, lane, command) {
+            self.mailbox.post(Delivery::File { ticket, outcome: Err(FileError::Other(text)) });
+        }
+    }
+
+    fn try_submit(&mut self, ticket: FileTicket, lane: Lane, command: FileCommand) -> Result<(), String> {
+        let slot = match lane {
+            Lane::Journal => 0,
+            Lane::Read => 1,
+            Lane::Background => 2,
+        };
+        let started = match &self.threads[slot] {
+            Some(started) => started,
+            None => self.threads[slot].insert(self.start(lane)?),
+        };
+        // The thread ends early only by a panic, which ends the node.
+        started.jobs.send((ticket, command)).map_err(|_| "the file thread has ended".to_owned())
+    }
+
+    fn start(&self, lane: Lane) -> Result<LaneThread, String> {
+        let (sender, jobs) = channel();
+        let (files, mailbox) = (self.files.clone(), self.mailbox.clone());
+        let name = match lane {
+            Lane::Journal => format!("journal-{}", self.shard),
+            Lane::Read => format!("read-{}", self.shard),
+            Lane::Background => format!("background-{}", self.shard),
+        };
+        let thread = spawn_watched(name, &self.notices, move || carry_out(&jobs, &files, &mailbox))
+            .map_err(|error| format!("cannot start a file thread: {error}"))?;
+        Ok(LaneThread { jobs: sender, thread })
+    }
+}
+
+impl<M> Drop for Lanes<M> {
+    /// When the shard has ended no thread of it still holds a file of the data folder.
+    fn drop(&mut self) {
+        for LaneThread { jobs, thread } in self.threads.iter_mut().filter_map(Option::take) {
+            drop(jobs);
+            // A panic in it was reported by the thread itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn carry_out<M>(jobs: &Receiver<Job>, files: &Files, mailbox: &Mailbox<M>) {
+    while let Ok((ticket, command)) = jobs.recv() {
+        let outcome = files.execute(&command);
+        // What the command held (pieces to write) is let go before the shard hears of it and counts.
+        drop(command);
+        mailbox.post(Delivery::File { ticket, outcome });
+    }
+}

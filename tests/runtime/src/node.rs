@@ -1,0 +1,125 @@
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use kelpgate_runtime_mio::{Options, RuntimeError, StopSignal};
+use kelpgate_shard::{Drive, Level, ShardId};
+use tempfile::TempDir;
+
+/// No test waits longer for anything.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Which runtime a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runtime {
+    Mio,
+}
+
+/// A node that runs on threads of this process.
+#[derive(Debug)]
+pub struct Node {
+    /// Where it listens.
+    pub addresses: Vec<SocketAddr>,
+    /// Its data folder.
+    pub data: TempDir,
+    /// What it logged.
+    pub log: Arc<Mutex<Vec<(Level, String)>>>,
+    stop: StopSignal,
+    outcome: Receiver<Result<(), RuntimeError>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Node {
+    /// Starts a node on a free port of 127.0.0.1 and waits until it listens.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn start<D, F>(runtime: Runtime, shards: u16, make_shard: F) -> Node
+    where
+        D: Drive,
+        F: Fn(ShardId) -> D + Send + Sync + 'static,
+    {
+        let (node, listening) = Node::launch(runtime, shards, make_shard);
+        let addresses = listening.recv_timeout(PATIENCE).expect("the node listens");
+        Node { addresses, ..node }
+    }
+
+    /// Starts a node and does not wait; the receiver hears where it listens.
+    ///
+    /// # Panics
+    /// When the system gives no folder, pipe or thread.
+    pub fn launch<D, F>(runtime: Runtime, shards: u16, make_shard: F) -> (Node, Receiver<Vec<SocketAddr>>)
+    where
+        D: Drive,
+        F: Fn(ShardId) -> D + Send + Sync + 'static,
+    {
+        let data = tempfile::tempdir().expect("a folder");
+        let listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+        let options = Options { shards, ..Options::new(listen, data.path()) };
+        let stop = StopSignal::new().expect("a pipe");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (told, listening) = channel();
+        let (ended, outcome) = channel();
+        let thread = {
+            let (stop, log) = (stop.clone(), log.clone());
+            std::thread::spawn(move || {
+                let on_listening = |addresses: &[SocketAddr]| {
+                    let _ = told.send(addresses.to_vec());
+                };
+                let write =
+                    move |level, text: &str| log.lock().expect("a log").push((level, text.to_owned()));
+                let outcome = match runtime {
+                    Runtime::Mio => {
+                        kelpgate_runtime_mio::run(&options, make_shard, on_listening, &stop, write)
+                    }
+                };
+                let _ = ended.send(outcome);
+            })
+        };
+        let node = Node { addresses: Vec::new(), data, log, stop, outcome, thread: Some(thread) };
+        (node, listening)
+    }
+
+    /// Connects, with time limits on everything.
+    ///
+    /// # Panics
+    /// When that is refused.
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.addresses[0]).expect("a connection");
+        stream.set_nodelay(true).expect("no delay");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a limit");
+        stream
+    }
+
+    /// Asks it to stop, without waiting.
+    pub fn ask_to_stop(&self) {
+        self.stop.trigger();
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// What made it end.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn wait(&mut self) -> Result<(), RuntimeError> {
+        let outcome = self.outcome.recv_timeout(PATIENCE).expect("the node ends");
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("the thread of the node");
+        }
+        outcome
+    }
+
+    /// Stops it cleanly.
+    ///
+    /// # Errors
+    /// What went wrong meanwhile.
+    pub fn stop(mut self) -> Result<(), RuntimeError> {
+        self.ask_to_stop();
+        self.wait()
+    }
+}
