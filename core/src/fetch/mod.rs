@@ -1,0 +1,3 @@
+//! Reading records.
+
+pub mod session;
