@@ -274,10 +274,10 @@ impl SessionCache {
         by_id: bool,
         answered: &[Answered<'_>],
     ) -> i32 {
-        let fits = |cache: &SessionCache| {
-            cache.sessions.len() < cache.slots && cache.partitions + answered.len() <= cache.max_partitions
-        };
-        if !fits(self) && !(self.evict(now, answered.len()) && fits(self)) {
+        if !self.fits(answered.len()) {
+            self.evict(now, answered.len());
+        }
+        if !self.fits(answered.len()) {
             return NO_SESSION;
         }
         let span = self.ids.end().abs_diff(*self.ids.start()) + 1;
@@ -293,15 +293,20 @@ impl SessionCache {
         id
     }
 
+    fn fits(&self, size: usize) -> bool {
+        self.sessions.len() < self.slots && self.partitions + size <= self.max_partitions
+    }
+
     /// Pushes out one session for a new one of `size` partitions (`FetchSessionCacheShard.tryEvict`): the one longest
     /// unused if that is long enough, else the smallest of those old enough, if it is smaller than the new one.
-    fn evict(&mut self, now: Instant, size: usize) -> bool {
-        let stale = self.last_used.first().filter(|(used, _)| now.saturating_since(*used) > EVICTION_AGE);
-        let smaller = self.evictable.first().filter(|(other, _)| *other < size);
-        let Some(id) = stale.map(|(_, id)| *id).or(smaller.map(|(_, id)| *id)) else { return false };
-        self.remove(id);
-        self.evictions += 1;
-        true
+    fn evict(&mut self, now: Instant, size: usize) {
+        let is_stale = |used: Instant| now.saturating_since(used) > EVICTION_AGE;
+        let stale = self.last_used.first().and_then(|(used, id)| is_stale(*used).then_some(*id));
+        let smaller = self.evictable.first().and_then(|(other, id)| (*other < size).then_some(*id));
+        if let Some(id) = stale.or(smaller) {
+            self.remove(id);
+            self.evictions += 1;
+        }
     }
 
     fn remove(&mut self, id: i32) {

@@ -202,7 +202,8 @@ mod tests {
 
     #[test]
     fn assigning() {
-        let cells: Vec<(Vec<(i32, i64)>, Vec<(i32, i64)>)> = vec![
+        type Entries = Vec<(i32, i64)>;
+        let cells: Vec<(Entries, Entries)> = vec![
             (vec![(1, 0), (2, 5)], vec![(1, 0), (2, 5)]),
             // The same epoch again does not move forward.
             (vec![(1, 0), (1, 5)], vec![(1, 0)]),
