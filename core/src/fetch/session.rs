@@ -274,7 +274,7 @@ impl SessionCache {
         by_id: bool,
         answered: &[Answered<'_>],
     ) -> i32 {
-        if !self.fits(answered.len()) {
+        if !self.fits(answered.len()) && answered.len() <= self.max_partitions {
             self.evict(now, answered.len());
         }
         if !self.fits(answered.len()) {

@@ -3,3 +3,4 @@
 pub mod epochs;
 pub mod producers;
 pub mod retention;
+pub mod snapshot;

@@ -200,6 +200,22 @@ impl Producers {
         self.by_id.iter().map(|(id, known)| (*id, known))
     }
 
+    /// All producers by rising id as they were before the appends under way: what a snapshot may hold.
+    pub fn iter_settled(&self) -> impl Iterator<Item = (i64, &Producer)> {
+        // Of several appends under way by one producer, the oldest knows what came before all of them.
+        let before: BTreeMap<i64, Option<&Producer>> =
+            self.unsettled.iter().rev().map(|append| (append.producer_id, append.before.as_ref())).collect();
+        self.by_id.iter().filter_map(move |(id, known)| {
+            let settled = before.get(id).copied().unwrap_or(Some(known));
+            settled.map(|known| (*id, known))
+        })
+    }
+
+    /// Up to which offset appends are settled.
+    pub fn settled(&self) -> i64 {
+        self.settled
+    }
+
     /// The offset of the last batch of each producer: compaction keeps these batches, if only as empty ones, so that the
     /// state can be rebuilt from the log.
     pub fn last_offsets(&self) -> BTreeMap<i64, i64> {
