@@ -11,7 +11,7 @@ mod network;
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kelpgate_runtime::{Seat, ShardLoop, Turn, run_node};
 use kelpgate_shard::{Drive, Level, ShardId};
@@ -62,7 +62,7 @@ fn run_shard<D: Drive>(drive: D, seat: Seat<D::Message>) -> Result<(), RuntimeEr
     loop {
         let timeout = match shard_loop.turn() {
             Turn::Again => Some(Duration::ZERO),
-            Turn::Wait(timeout) => timeout,
+            Turn::Wait(until) => until.map(|until| until.saturating_duration_since(Instant::now())),
             Turn::Over => return Ok(()),
         };
         match poll.poll(&mut events, timeout) {

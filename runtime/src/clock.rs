@@ -1,4 +1,4 @@
-use std::time::{Instant as SystemInstant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant as SystemInstant, SystemTime, UNIX_EPOCH};
 
 use kelpgate_shard::{Instant, Now, WallTime};
 
@@ -17,8 +17,13 @@ impl Clock {
         Now { mono: self.mono(), wall: wall() }
     }
 
-    pub(crate) fn mono(self) -> Instant {
+    fn mono(self) -> Instant {
         Instant(u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// The system's name for an instant, to wait for. One too far for the system to name is centuries away.
+    pub(crate) fn at(self, instant: Instant) -> Option<SystemInstant> {
+        self.start.checked_add(Duration::from_nanos(instant.0))
     }
 }
 

@@ -1,5 +1,5 @@
 use std::net::TcpListener;
-use std::time::Duration;
+use std::time::Instant;
 
 use kelpgate_shard::{Action, ConnId, Drive, Event, Now};
 
@@ -15,8 +15,8 @@ use crate::sockets::Sockets;
 pub enum Turn {
     /// There is more to do: look for what else happened, without waiting, and turn again.
     Again,
-    /// Wait until something happens, at most this long if a time is given.
-    Wait(Option<Duration>),
+    /// Wait until something happens, not beyond this time if one is given.
+    Wait(Option<Instant>),
     /// The shard has ended.
     Over,
 }
@@ -179,12 +179,6 @@ impl<D: Drive, N: Network> ShardLoop<D, N> {
             return Turn::Again;
         }
         let deadlines = [self.drive.next_deadline(), self.sockets.next_deadline()];
-        match deadlines.into_iter().flatten().min() {
-            None => Turn::Wait(None),
-            Some(deadline) => match deadline.saturating_since(self.seat.clock.mono()) {
-                Duration::ZERO => Turn::Again,
-                wait => Turn::Wait(Some(wait)),
-            },
-        }
+        Turn::Wait(deadlines.into_iter().flatten().min().and_then(|deadline| self.seat.clock.at(deadline)))
     }
 }

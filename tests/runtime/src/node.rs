@@ -14,7 +14,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Which runtime a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Runtime {
+    /// epoll or kqueue.
     Mio,
+    /// io_uring.
+    Glommio,
 }
 
 /// A node that runs on threads of this process.
@@ -73,6 +76,9 @@ impl Node {
                 let outcome = match runtime {
                     Runtime::Mio => {
                         kelpgate_runtime_mio::run(&options, make_shard, on_listening, &stop, write)
+                    }
+                    Runtime::Glommio => {
+                        kelpgate_runtime_glommio::run(&options, make_shard, on_listening, &stop, write)
                     }
                 };
                 let _ = ended.send(outcome);
