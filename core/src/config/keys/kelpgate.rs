@@ -1,0 +1,46 @@
+//! Keys of this program that Kafka does not have.
+
+use super::prelude::*;
+
+/// Keys of a node that only Kelpgate has. By name.
+pub(in crate::config) const KELPGATE: &[Definition] = &[
+    Definition::new(
+        "kelpgate.engine",
+        String,
+        Some("log"),
+        "Where records are kept: \"log\" is the embedded log in the data folder.",
+    )
+    .check(OneOf(&["log"])),
+    Definition::new(
+        "kelpgate.produce.check",
+        String,
+        Some("records"),
+        "How far a produced batch is checked before it is stored: \"records\" opens it and walks its records, so \
+         that no consumer meets a broken one; \"checksum\" stops after header and checksum and costs less.",
+    )
+    .check(OneOf(&["records", "checksum"])),
+    Definition::new(
+        "kelpgate.runtime",
+        String,
+        Some("auto"),
+        "What drives sockets and files: \"mio\" works everywhere, \"glommio\" uses io_uring on Linux, \"auto\" \
+         chooses and says in the log which and why.",
+    )
+    .check(OneOf(&["auto", "mio", "glommio"])),
+    Definition::new(
+        "kelpgate.shards",
+        Int,
+        Some("1"),
+        "How many threads share the work, each with connections, partitions and a journal of its own. May be \
+         changed between runs.",
+    )
+    .between(1, 256),
+    Definition::new(
+        "kelpgate.sync",
+        String,
+        Some("disk"),
+        "When a produce with acks=all is answered: \"disk\" once the records are synced to the disk, \"os\" once the \
+         operating system has them, which a power failure may undo.",
+    )
+    .check(OneOf(&["disk", "os"])),
+];
