@@ -65,8 +65,8 @@ pub fn probe() -> Result<(), Unavailable> {
 }
 
 /// Runs a node until it is asked to stop. `make_shard` is called once on the thread of each shard, so shards need not
-/// be `Send`. `on_listening` is called once, when every shard said `Action::Ready` and connections are accepted, with
-/// the real addresses in the order of `options.listen`. `log` is called from the threads of the shards.
+/// be `Send`; `on_listening` is called once, when every shard said `Action::Ready` and connections are accepted. Both
+/// are told the real addresses in the order of `options.listen`. `log` is called from the threads of the shards.
 ///
 /// # Errors
 /// When io_uring cannot be used (see [`probe`]), when the node cannot start, when a shard says that it cannot go on, and
@@ -80,15 +80,15 @@ pub fn run<D, F>(
 ) -> Result<(), RuntimeError>
 where
     D: Drive,
-    F: Fn(ShardId) -> D + Send + Sync + 'static,
+    F: Fn(ShardId, &[SocketAddr]) -> D + Send + Sync + 'static,
 {
     probe()?;
     #[cfg(target_os = "linux")]
     kelpgate_runtime::run_node(
         options,
         move |seat: kelpgate_runtime::Seat<D::Message>| {
-            let shard = seat.shard;
-            executor::run_shard(seat, || make_shard(shard))
+            let (shard, addresses) = (seat.shard, seat.addresses.clone());
+            executor::run_shard(seat, || make_shard(shard, &addresses))
         },
         on_listening,
         stop,

@@ -26,8 +26,8 @@ use network::{MioNetwork, Ready, WAKE};
 const EVENTS: usize = 1024;
 
 /// Runs a node until it is asked to stop. `make_shard` is called once on the thread of each shard, so shards need not
-/// be `Send`. `on_listening` is called once, when every shard said `Action::Ready` and connections are accepted, with
-/// the real addresses in the order of `options.listen`. `log` is called from the threads of the shards.
+/// be `Send`; `on_listening` is called once, when every shard said `Action::Ready` and connections are accepted. Both
+/// are told the real addresses in the order of `options.listen`. `log` is called from the threads of the shards.
 ///
 /// # Errors
 /// When the node cannot start, when a shard says that it cannot go on, and when a thread panics. All shards are
@@ -41,10 +41,10 @@ pub fn run<D, F>(
 ) -> Result<(), RuntimeError>
 where
     D: Drive,
-    F: Fn(ShardId) -> D + Send + Sync + 'static,
+    F: Fn(ShardId, &[SocketAddr]) -> D + Send + Sync + 'static,
 {
     let run_shard = move |seat: Seat<D::Message>| {
-        let drive = make_shard(seat.shard);
+        let drive = make_shard(seat.shard, &seat.addresses);
         run_shard(drive, seat)
     };
     run_node(options, run_shard, on_listening, stop, log)

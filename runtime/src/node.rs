@@ -46,6 +46,8 @@ pub(crate) enum Notice {
 pub struct Seat<M> {
     /// Which shard.
     pub shard: ShardId,
+    /// Where the node will listen, with the ports the system chose, in the order of the options.
+    pub addresses: Arc<[SocketAddr]>,
     pub(crate) mailbox: Mailbox<M>,
     pub(crate) clock: Clock,
     pub(crate) log: Log,
@@ -115,7 +117,8 @@ where
         };
         spawn("stop".to_owned(), wait)?
     };
-    let (mailboxes, threads) = start_shards(options, run_shard, &notices, Arc::new(log))?;
+    let (mailboxes, threads) =
+        start_shards(options, bound.addresses().into(), run_shard, &notices, Arc::new(log))?;
     let node = Node::new(mailboxes, bound, options.backlog, received);
     let outcome = node.watch(threads, on_listening);
     stop.trigger();
@@ -127,6 +130,7 @@ type Started<M> = (Arc<[Mailbox<M>]>, Vec<JoinHandle<()>>);
 
 fn start_shards<M, R>(
     options: &Options,
+    addresses: Arc<[SocketAddr]>,
     run_shard: R,
     notices: &Notices,
     log: Log,
@@ -142,6 +146,7 @@ where
     for (shard, mailbox) in (0..options.shards).map(ShardId).zip(mailboxes.iter()) {
         let seat = Seat {
             shard,
+            addresses: addresses.clone(),
             mailbox: mailbox.clone(),
             clock,
             log: log.clone(),

@@ -73,6 +73,7 @@ impl Node {
                 };
                 let write =
                     move |level, text: &str| log.lock().expect("a log").push((level, text.to_owned()));
+                let make_shard = move |shard, _: &[SocketAddr]| make_shard(shard);
                 let outcome = match runtime {
                     Runtime::Mio => {
                         kelpgate_runtime_mio::run(&options, make_shard, on_listening, &stop, write)
