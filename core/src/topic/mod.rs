@@ -1,5 +1,6 @@
 //! Topics and the state of their partitions.
 
+pub mod compaction;
 pub mod epochs;
 pub mod producers;
 pub mod retention;
