@@ -361,3 +361,26 @@ proptest! {
         prop_assert!(log.producers.iter().eq(state.iter()));
     }
 }
+
+/// What Apache Kafka 4.3.1 answered to two thousand sends (see tests/oracle/idempotence/run): id, epoch, first
+/// sequence, records, then error code and base offset.
+#[test]
+fn answers_recorded_from_kafka() {
+    let mut log = Log::new();
+    // The recording's first send found the topic ready and was of no producer.
+    assert_eq!(log.send_as(-1, -1, -1, 1), Seen::Ok(0));
+    let recorded = include_str!("kafka-4.3.1.txt");
+    for (number, line) in (1..).zip(recorded.lines()) {
+        let (sent, answer) = line.split_once(" -> ").unwrap();
+        let sent: Vec<i64> = sent.split(' ').map(|field| field.parse().unwrap()).collect();
+        let expected = match answer.split_once(' ').unwrap() {
+            ("0", offset) => Seen::Ok(offset.parse().unwrap()),
+            ("45", "-1") => Seen::OutOfOrder,
+            ("47", "-1") => Seen::Fenced,
+            other => panic!("{other:?}"),
+        };
+        let seen = log.send_as(sent[0], sent[1] as i16, sent[2] as i32, sent[3] as i32);
+        assert_eq!(seen, expected, "line {number}: {line}");
+    }
+    assert!(recorded.lines().count() >= 2000);
+}
