@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+pub mod catalogue;
 pub mod config;
 pub mod fetch;
 pub mod ids;
