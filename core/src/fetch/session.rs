@@ -354,4 +354,6 @@ fn without_repeats(targets: Vec<Target>) -> Vec<Target> {
 }
 
 #[cfg(test)]
+mod recorded;
+#[cfg(test)]
 mod tests;
