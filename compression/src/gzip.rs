@@ -2,8 +2,8 @@
 
 use flate2::{Compress, Compression, Crc, Decompress, FlushCompress, FlushDecompress, Status};
 
-use crate::limits::{DecompressError, Output, take, take_array};
 use crate::CompressError;
+use crate::limits::{DecompressError, Output, take, take_array};
 
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
 const DEFLATE: u8 = 8;
@@ -34,7 +34,8 @@ impl Deflater {
         input: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), CompressError> {
-        let level = u32::try_from(level).ok().filter(|level| (1..=9).contains(level)).unwrap_or(DEFAULT_LEVEL);
+        let level =
+            u32::try_from(level).ok().filter(|level| (1..=9).contains(level)).unwrap_or(DEFAULT_LEVEL);
         let context = match &mut self.context {
             Some((had, context)) if *had == level => {
                 context.reset();

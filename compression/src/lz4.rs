@@ -139,7 +139,8 @@ fn read_header(header: Lz4Header, rest: &mut &[u8]) -> Result<Frame, DecompressE
         return Err(DecompressError::Corrupt("lz4 magic"));
     }
     let [flags, descriptor] = take_array(rest)?;
-    if flags & flag::VERSION_MASK != flag::VERSION_1 || flags & flag::RESERVED != 0 || descriptor & 0x8f != 0 {
+    if flags & flag::VERSION_MASK != flag::VERSION_1 || flags & flag::RESERVED != 0 || descriptor & 0x8f != 0
+    {
         return Err(DecompressError::Corrupt("lz4 frame header"));
     }
     if flags & flag::DICTIONARY != 0 {
@@ -183,8 +184,7 @@ fn read_block(
         return Err(DecompressError::Corrupt("lz4 block larger than its frame allows"));
     }
     let block = take(rest, len)?;
-    if frame.has(flag::BLOCK_CHECKSUM)
-        && u32::from_le_bytes(take_array(rest)?) != XxHash32::oneshot(0, block)
+    if frame.has(flag::BLOCK_CHECKSUM) && u32::from_le_bytes(take_array(rest)?) != XxHash32::oneshot(0, block)
     {
         return Err(DecompressError::Corrupt("lz4 block checksum"));
     }

@@ -4,8 +4,8 @@
 
 use snap::raw::{Decoder, decompress_len, max_compress_len};
 
-use crate::limits::{DecompressError, Output, take, take_array};
 use crate::CompressError;
+use crate::limits::{DecompressError, Output, take, take_array};
 
 /// "\x82SNAPPY\0", as no raw block begins: it would claim some length and then copy from before its start.
 const MAGIC: [u8; 8] = [0x82, b'S', b'N', b'A', b'P', b'P', b'Y', 0];
@@ -30,7 +30,8 @@ impl Encoder {
             let start = size_at + 4;
             out.resize(start + max_compress_len(block.len()), 0);
             let space = out.get_mut(start..).unwrap_or_default();
-            let written = encoder.compress(block, space).map_err(|_| CompressError::Failed("snappy block"))?;
+            let written =
+                encoder.compress(block, space).map_err(|_| CompressError::Failed("snappy block"))?;
             out.truncate(start + written);
             if let Some(place) = out.get_mut(size_at..start) {
                 // A block of 32 KiB cannot grow past what 32 bits count.

@@ -4,9 +4,7 @@
 use std::io::Cursor;
 
 use zstd_safe::zstd_sys::ZSTD_ErrorCode;
-use zstd_safe::{
-    CCtx, CParameter, DCtx, compress_bound, decompress_bound, get_error_name, is_error_kind,
-};
+use zstd_safe::{CCtx, CParameter, DCtx, compress_bound, decompress_bound, get_error_name, is_error_kind};
 
 use crate::CompressError;
 use crate::limits::{DecompressError, Output};
@@ -55,7 +53,9 @@ impl Decoder {
         let done = self.context.get_or_insert_with(DCtx::create).decompress(out.bytes, input);
         match done {
             Ok(_) => out.check(),
-            Err(code) if is_error_kind(code, ZSTD_ErrorCode::ZSTD_error_dstSize_tooSmall) => Err(out.too_much()),
+            Err(code) if is_error_kind(code, ZSTD_ErrorCode::ZSTD_error_dstSize_tooSmall) => {
+                Err(out.too_much())
+            }
             Err(code) => Err(error(code)),
         }
     }
