@@ -40,25 +40,43 @@ def string(text):
     return struct.pack(">h", len(text)) + text.encode()
 
 
-def batch(producer, epoch, sequence, count):
-    """A record batch of format v2 with `count` small records."""
-    records = b""
-    for delta in range(count):
-        body = b"\0" + varint(0) + varint(delta) + varint(-1) + varint(1) + b"v" + varint(0)
-        records += varint(len(body)) + body
-    covered = struct.pack(">hiqqqhii", 0, count - 1, TIMESTAMP, TIMESTAMP, producer, epoch, sequence, count) + records
+def field(value):
+    return varint(-1) if value is None else varint(len(value)) + value
+
+
+def batch(records, timestamp=TIMESTAMP, producer=-1, epoch=-1, sequence=-1):
+    """A record batch of format v2; records are pairs of key and value, either may be None."""
+    written = b""
+    for delta, (key, value) in enumerate(records):
+        body = b"\0" + varint(delta) + varint(delta) + field(key) + field(value) + varint(0)
+        written += varint(len(body)) + body
+    last = len(records) - 1
+    fields = (0, last, timestamp, timestamp + last, producer, epoch, sequence, len(records))
+    covered = struct.pack(">hiqqqhii", *fields) + written
     return struct.pack(">qiibI", 0, len(covered) + 9, -1, 2, crc32c(covered)) + covered
+
+
+def cut(stored):
+    """The batches in stored bytes."""
+    batches = []
+    while len(stored) >= 12:
+        size = 12 + struct.unpack(">i", stored[8:12])[0]
+        if size > len(stored):
+            break
+        batches.append(stored[:size])
+        stored = stored[size:]
+    return batches
 
 
 class Server:
     """One connection and one new topic."""
 
-    def __init__(self, address, partitions=1):
+    def __init__(self, address, partitions=1, **configs):
         host, port = address.rsplit(":", 1)
         self.socket = socket.create_connection((host, int(port)), timeout=30)
         self.correlation = 0
         self.topic = "oracle-" + uuid.uuid4().hex
-        self.create(partitions)
+        self.create(partitions, configs)
 
     def call(self, key, version, body):
         self.correlation += 1
@@ -78,18 +96,27 @@ class Server:
             data += more
         return data
 
-    def create(self, partitions):
-        topic = string(self.topic) + struct.pack(">ihii", partitions, 1, 0, 0)
+    def create(self, partitions, configs):
+        topic = string(self.topic) + struct.pack(">ihii", partitions, 1, 0, len(configs))
+        for name, value in configs.items():
+            topic += string(name.replace("_", ".")) + string(str(value))
         answer = self.call(19, 2, struct.pack(">i", 1) + topic + struct.pack(">i?", 30_000, False))
         error = struct.unpack(">h", answer[10 + len(self.topic):12 + len(self.topic)])[0]
         assert error == 0, f"the topic was not created: {error}"
         for partition in range(partitions):
-            while self.send(-1, -1, -1, 1, partition)[0] in (3, 5, 6):
+            while self.send(batch([(b"first", b"v")]), partition)[0] in (3, 5, 6):
                 time.sleep(0.1)
 
-    def send(self, producer, epoch, sequence, count, partition=0):
+    def configure(self, **configs):
+        body = struct.pack(">ib", 1, 2) + string(self.topic) + struct.pack(">i", len(configs))
+        for name, value in configs.items():
+            body += string(name.replace("_", ".")) + b"\0" + string(str(value))
+        answer = self.call(44, 0, body + b"\0")
+        error = struct.unpack(">h", answer[8:10])[0]
+        assert error == 0, f"the configuration was refused: {error}"
+
+    def send(self, records, partition=0):
         """Appends a batch; error code and base offset of the answer."""
-        records = batch(producer, epoch, sequence, count)
         partition = struct.pack(">ii", partition, len(records)) + records
         topic = string(self.topic) + struct.pack(">i", 1) + partition
         answer = self.call(0, 8, struct.pack(">hhi", -1, -1, 30_000) + struct.pack(">i", 1) + topic)
