@@ -15,6 +15,7 @@ pub mod ids;
 pub mod machine;
 pub mod pieces;
 pub mod record;
+pub mod protocol;
 pub mod shard_message;
 pub mod storage;
 pub mod time;
