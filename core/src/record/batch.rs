@@ -270,8 +270,8 @@ impl Batches {
     }
 
     /// What has not been cut off yet.
-    pub fn rest(&self) -> &Bytes {
-        &self.rest
+    pub fn into_rest(self) -> Bytes {
+        self.rest
     }
 }
 

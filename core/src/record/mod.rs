@@ -5,7 +5,9 @@
 //! compression contexts that a shard keeps for all of this.
 
 pub mod batch;
+pub mod builder;
 pub mod codecs;
+pub mod compact;
 pub mod crc;
 pub mod records;
 pub mod refusal;
@@ -14,7 +16,8 @@ pub mod validate;
 mod varint;
 
 pub use batch::{Batch, BatchError, Batches};
-pub use codecs::Codecs;
+pub use builder::{BatchBuilder, BatchFields, BuildError, recompress, renumber};
+pub use codecs::{Codecs, OpenError, ReadError};
 pub use records::{Headers, Record, RecordError, Records};
 pub use refusal::{RecordRefusal, Refusal};
 pub use stamp::{Stamp, StampedTime, stamp};
