@@ -14,8 +14,6 @@ pub mod fetch;
 pub mod ids;
 pub mod machine;
 pub mod pieces;
-pub mod record;
-pub mod protocol;
 pub mod shard_message;
 pub mod storage;
 pub mod time;

@@ -86,6 +86,13 @@ impl BrokerLayers {
         }))
     }
 
+    /// What holds for a broker key itself, as text in canonical form; none is Kafka's null. For people and for a program's own
+    /// keys: the machine reads [`BrokerConfig`](super::BrokerConfig).
+    pub fn text(&self, name: &str) -> Option<String> {
+        let value = self.value(definition(Resource::Broker, name)?)?;
+        Some(value.render())
+    }
+
     /// What holds for a broker key itself, whatever its other names say. None is Kafka's null.
     pub(super) fn value(&self, key: &Definition) -> Option<Value> {
         let name = [same(key.name)];

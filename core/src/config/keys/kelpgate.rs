@@ -11,6 +11,10 @@ pub(in crate::config) const KELPGATE: &[Definition] = &[
         "Where records are kept: \"log\" is the embedded log in the data folder.",
     )
     .check(OneOf(&["log"])),
+    Definition::new("kelpgate.log.format", String, Some("text"), "How lines of the log are written: \"text\" or \"json\".")
+        .check(OneOf(&["text", "json"])),
+    Definition::new("kelpgate.log.level", String, Some("info"), "The least severe lines that are logged.")
+        .check(OneOf(&["error", "warn", "info", "debug", "trace"])),
     Definition::new(
         "kelpgate.produce.check",
         String,

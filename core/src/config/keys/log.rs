@@ -71,7 +71,8 @@ pub(in crate::config) const LOG: &[Definition] = &[
     Definition::new("log.cleanup.policy", List, Some("delete"), "Default of cleanup.policy of topics.")
         .check(Items(&["compact", "delete"]))
         .dynamic(),
-    Definition::new("log.dirs", List, None, "The folder with all data of this node.").check(Items(&[])),
+    Definition::new("log.dirs", List, Some("./data"), "The folder with all data of this node.")
+        .check(Items(&[])),
     Definition::new(
         "log.flush.interval.messages",
         Long,

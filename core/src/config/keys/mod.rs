@@ -42,6 +42,11 @@ pub fn definition(resource: Resource, name: &str) -> Option<&'static Definition>
     })
 }
 
+/// Whether two broker keys give one value, such as `log.retention.ms` and `log.retention.hours`.
+pub fn are_synonyms(one: &str, other: &str) -> bool {
+    one == other || family(one).is_some_and(|names| names.iter().any(|synonym| synonym.name == other))
+}
+
 /// The names under which a broker key may be set, the first that is set wins (`DynamicBrokerConfig.brokerConfigSynonyms`).
 /// Each with the unit that turns it into the unit of the first.
 pub(super) fn family(name: &str) -> Option<&'static [Synonym]> {

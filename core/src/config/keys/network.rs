@@ -36,7 +36,7 @@ pub(in crate::config) const NETWORK: &[Definition] = &[
     Definition::new(
         "listeners",
         List,
-        Some("PLAINTEXT://:9092"),
+        Some("PLAINTEXT://127.0.0.1:9092"),
         "The addresses that connections are accepted at.",
     )
     .check(Items(&[])),
