@@ -14,6 +14,8 @@ pub mod fetch;
 pub mod ids;
 pub mod machine;
 pub mod pieces;
+pub mod record;
+pub mod protocol;
 pub mod shard_message;
 pub mod storage;
 pub mod time;

@@ -179,6 +179,21 @@ impl SessionCache {
         self.evictions
     }
 
+    /// Asserts what must hold after each step; the cost is that of looking at all sessions.
+    pub fn check_invariants(&self) {
+        let total: usize = self.sessions.values().map(Session::len).sum();
+        assert!(total == self.partitions && total <= self.max_partitions, "{total} partitions");
+        assert!(self.sessions.len() <= self.slots && self.sessions.len() == self.last_used.len());
+        for (id, session) in &self.sessions {
+            assert!(self.ids.contains(id) && session.epoch > 0, "session {id} at epoch {}", session.epoch);
+            assert!(self.last_used.contains(&(session.last_used, *id)), "session {id} is in order of use");
+        }
+        for (size, id) in &self.evictable {
+            let found = self.sessions.get(id).is_some_and(|session| session.len() == *size);
+            assert!(found, "session {id} is listed with {size} partitions");
+        }
+    }
+
     /// Finds out what a request wants read (`FetchManager.newContext`).
     pub fn resolve(&mut self, now: Instant, request: SessionRequest) -> Result<Resolved, SessionError> {
         let SessionRequest { session_id, session_epoch, by_id, targets, forgotten } = request;
@@ -353,5 +368,7 @@ fn without_repeats(targets: Vec<Target>) -> Vec<Target> {
     kept
 }
 
+#[cfg(test)]
+mod recorded;
 #[cfg(test)]
 mod tests;

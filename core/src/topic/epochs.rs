@@ -151,6 +151,15 @@ impl Epochs {
         }
     }
 
+    /// Asserts what must hold after each step.
+    pub fn check_invariants(&self) {
+        let rising = |pair: &[EpochStart]| {
+            pair[0].epoch < pair[1].epoch && pair[0].start_offset < pair[1].start_offset
+        };
+        assert!(self.starts.windows(2).all(rising), "leader epochs and their starts rise: {:?}", self.starts);
+        assert!(self.starts.first().is_none_or(|first| first.epoch >= 0 && first.start_offset >= 0));
+    }
+
     /// Records from `log_end` on are gone, and with them the epochs that began there.
     pub fn truncate_to(&mut self, log_end: i64) {
         let kept = self.starts.partition_point(|start| start.start_offset < log_end);
@@ -294,10 +303,7 @@ mod tests {
             let mut known = epochs(&assigned);
             let before = known.epoch_at(offset);
             known.trim_start(start);
-            let rising = |pair: &[EpochStart]| {
-                pair[0].epoch < pair[1].epoch && pair[0].start_offset < pair[1].start_offset
-            };
-            prop_assert!(known.starts().windows(2).all(rising));
+            known.check_invariants();
             if offset >= start {
                 prop_assert_eq!(known.epoch_at(offset), before);
             }

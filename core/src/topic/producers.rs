@@ -232,6 +232,19 @@ impl Producers {
         self.by_id.is_empty()
     }
 
+    /// Asserts what must hold after each step; the cost is that of looking at all producers.
+    pub fn check_invariants(&self) {
+        let mut above = self.settled;
+        for append in &self.unsettled {
+            assert!(append.last_offset >= above, "appends under way rise from what is settled: {append:?}");
+            above = append.last_offset + 1;
+        }
+        for (id, known) in &self.by_id {
+            let rise = known.batches().windows(2).all(|pair| pair[0].last_offset < pair[1].base_offset);
+            assert!(*id >= 0 && known.epoch() >= 0 && rise, "producer {id}: {known:?}");
+        }
+    }
+
     /// Takes over what a snapshot held; everything below `settled` is in it.
     pub fn restore(limit: usize, settled: i64, producers: BTreeMap<i64, Producer>) -> Producers {
         Producers { by_id: producers, limit: limit.max(1), unsettled: VecDeque::new(), settled }

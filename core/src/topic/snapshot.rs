@@ -27,6 +27,17 @@ pub struct PartitionState {
     pub compacted_to: i64,
 }
 
+impl PartitionState {
+    /// The state of a partition of which nothing is known.
+    pub fn new(producer_limit: usize) -> PartitionState {
+        PartitionState {
+            producers: Producers::new(producer_limit),
+            epochs: Epochs::default(),
+            compacted_to: 0,
+        }
+    }
+}
+
 /// Why a snapshot is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SnapshotError {
@@ -251,7 +262,7 @@ mod tests {
     }
 
     fn empty() -> PartitionState {
-        PartitionState { producers: Producers::new(100), epochs: Epochs::default(), compacted_to: 0 }
+        PartitionState::new(100)
     }
 
     /// Seven batches of producer 5, the last over the wrap; one of producer 9; offsets 0 to 16, all settled.

@@ -315,12 +315,7 @@ proptest! {
             drawn += 1;
             let answer = cache.answer(now, || drawn, &resolved, &answered);
             prop_assert!((0..=6).contains(&answer.session_id));
-            let total: usize = cache.sessions.values().map(Session::len).sum();
-            prop_assert_eq!(total, cache.partitions());
-            prop_assert!(cache.len() <= 3 && total <= 12);
-            prop_assert_eq!(cache.last_used.len(), cache.len());
-            let evictable = |(size, id): &(usize, i32)| cache.sessions.get(id).is_some_and(|session| session.len() == *size);
-            prop_assert!(cache.evictable.iter().all(evictable));
+            cache.check_invariants();
         }
     }
 }

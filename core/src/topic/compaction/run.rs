@@ -176,15 +176,16 @@ impl Compaction {
         })
     }
 
-    /// Ends the run early. The step, if any, is a last one whose answer need not be waited for.
+    /// Ends the run early, or after a step that failed. The step, if any, is a last one whose answer need not be waited
+    /// for; after a commit that was carried out it finds nothing to forget.
     pub fn abandon(self) -> Option<Step> {
         let group = match self.phase {
-            Phase::Copying { group, .. } | Phase::Keeping { group, .. } => group,
-            Phase::Mapping { .. }
-            | Phase::Scanning { .. }
-            | Phase::Committing { .. }
-            | Phase::Abandoning { .. }
-            | Phase::Ended => return None,
+            Phase::Copying { group, .. } | Phase::Keeping { group, .. } | Phase::Committing { group } => {
+                group
+            }
+            Phase::Mapping { .. } | Phase::Scanning { .. } | Phase::Abandoning { .. } | Phase::Ended => {
+                return None;
+            }
         };
         self.groups.get(group).map(|group| rewrite(group, RewriteStep::Abandon))
     }

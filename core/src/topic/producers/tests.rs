@@ -339,6 +339,7 @@ proptest! {
                 }
             };
             prop_assert_eq!(log.send(epoch, sequence, count), expected);
+            log.producers.check_invariants();
         }
     }
 
@@ -358,6 +359,7 @@ proptest! {
         }
         let (end, state) = &states[keep % states.len()];
         log.producers.truncate_to(*end).unwrap();
+        log.producers.check_invariants();
         prop_assert!(log.producers.iter().eq(state.iter()));
     }
 }

@@ -1,0 +1,216 @@
+//! The list of APIs: keys, versions, and which structs go with them.
+
+use super::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
+use super::fetch::{FetchRequest, FetchResponse};
+use super::list_offsets::{ListOffsetsRequest, ListOffsetsResponse};
+use super::metadata::{MetadataRequest, MetadataResponse};
+use super::produce::{ProduceRequest, ProduceResponse};
+use super::wire::{
+    DecodeError, EncodeError, Message, MessageInfo, Read, Reader, Version, VersionRange, Write, Writer,
+};
+
+macro_rules! apis {
+    ($($key:literal $name:ident($request:ident, $response:ident),)*) => {
+        /// An API of Kafka that we have declared; its number is Kafka's.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[repr(i16)]
+        pub enum ApiKey {
+            $(#[doc = concat!("Key ", $key, ".")] $name = $key,)*
+        }
+
+        impl ApiKey {
+            /// Every declared API, by rising number.
+            pub const ALL: &'static [ApiKey] = &[$(ApiKey::$name),*];
+
+            /// The API with this number.
+            pub const fn from_number(number: i16) -> Option<ApiKey> {
+                match number {
+                    $($key => Some(ApiKey::$name),)*
+                    _ => None,
+                }
+            }
+
+            /// Kafka's name.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(ApiKey::$name => stringify!($name),)*
+                }
+            }
+
+            /// How the request was declared.
+            pub const fn request(self) -> &'static MessageInfo {
+                match self {
+                    $(ApiKey::$name => &<$request as Message>::INFO,)*
+                }
+            }
+
+            /// How the response was declared; versions are the request's.
+            pub const fn response(self) -> &'static MessageInfo {
+                match self {
+                    $(ApiKey::$name => &<$response as Message>::INFO,)*
+                }
+            }
+        }
+
+        /// A request of any API.
+        #[derive(Clone, PartialEq, Debug)]
+        #[allow(missing_docs, reason = "each variant holds the struct of its name")]
+        pub enum Request {
+            $($name($request),)*
+        }
+
+        /// A response of any API.
+        #[derive(Clone, PartialEq, Debug)]
+        #[allow(missing_docs, reason = "each variant holds the struct of its name")]
+        pub enum Response {
+            $($name($response),)*
+        }
+
+        impl Request {
+            /// Which API this is a request of.
+            pub fn api_key(&self) -> ApiKey {
+                match self {
+                    $(Request::$name(_) => ApiKey::$name,)*
+                }
+            }
+
+            /// Reads a body.
+            pub(crate) fn read(
+                key: ApiKey,
+                reader: &mut Reader<'_>,
+                version: Version,
+            ) -> Result<Request, DecodeError> {
+                match key {
+                    $(ApiKey::$name => <$request>::read(reader, version)
+                        .map(Request::$name)
+                        .map_err(|error| error.within(stringify!($request))),)*
+                }
+            }
+        }
+
+        impl Response {
+            /// Which API this is a response of.
+            pub fn api_key(&self) -> ApiKey {
+                match self {
+                    $(Response::$name(_) => ApiKey::$name,)*
+                }
+            }
+
+            /// Writes the body.
+            pub(crate) fn write(&self, writer: &mut Writer, version: Version) -> Result<(), EncodeError> {
+                match self {
+                    $(Response::$name(body) => body
+                        .write(writer, version)
+                        .map_err(|error| error.within(stringify!($response))),)*
+                }
+            }
+        }
+
+        $(
+            impl From<$request> for Request {
+                fn from(body: $request) -> Request {
+                    Request::$name(body)
+                }
+            }
+
+            impl From<$response> for Response {
+                fn from(body: $response) -> Response {
+                    Response::$name(body)
+                }
+            }
+
+            // Both sides of an API have the same versions.
+            const _: () = {
+                let (request, response) = (<$request as Message>::INFO, <$response as Message>::INFO);
+                assert!(request.versions.first == response.versions.first);
+                assert!(request.versions.last == response.versions.last);
+                assert!(request.flexible.first == response.flexible.first);
+                assert!(request.flexible.last == response.flexible.last);
+            };
+        )*
+
+        #[cfg(any(test, feature = "client"))]
+        mod client {
+            use super::*;
+            use crate::protocol::wire::{Generate, Source};
+
+            impl Request {
+                /// Writes the body.
+                pub(crate) fn write(&self, writer: &mut Writer, version: Version) -> Result<(), EncodeError> {
+                    match self {
+                        $(Request::$name(body) => body
+                            .write(writer, version)
+                            .map_err(|error| error.within(stringify!($request))),)*
+                    }
+                }
+
+                /// A random body that `version` of the API can carry.
+                pub fn generate(key: ApiKey, version: i16, source: &mut Source) -> Request {
+                    let version = key.version(version);
+                    match key {
+                        $(ApiKey::$name => Request::$name(Generate::generate(source, version, false)),)*
+                    }
+                }
+            }
+
+            impl Response {
+                /// Reads a body.
+                pub(crate) fn read(
+                    key: ApiKey,
+                    reader: &mut Reader<'_>,
+                    version: Version,
+                ) -> Result<Response, DecodeError> {
+                    match key {
+                        $(ApiKey::$name => <$response>::read(reader, version)
+                            .map(Response::$name)
+                            .map_err(|error| error.within(stringify!($response))),)*
+                    }
+                }
+
+                /// A random body that `version` of the API can carry.
+                pub fn generate(key: ApiKey, version: i16, source: &mut Source) -> Response {
+                    let version = key.version(version);
+                    match key {
+                        $(ApiKey::$name => Response::$name(Generate::generate(source, version, false)),)*
+                    }
+                }
+            }
+        }
+    };
+}
+
+apis! {
+    0 Produce(ProduceRequest, ProduceResponse),
+    1 Fetch(FetchRequest, FetchResponse),
+    2 ListOffsets(ListOffsetsRequest, ListOffsetsResponse),
+    3 Metadata(MetadataRequest, MetadataResponse),
+    18 ApiVersions(ApiVersionsRequest, ApiVersionsResponse),
+}
+
+impl ApiKey {
+    /// Kafka's number.
+    pub const fn number(self) -> i16 {
+        self as i16
+    }
+
+    /// The versions we read and write; which of them a node serves is its own decision.
+    pub const fn versions(self) -> VersionRange {
+        self.request().versions
+    }
+
+    /// Whether `version` has compact lengths and tagged sections (KIP-482).
+    pub const fn is_flexible(self, version: i16) -> bool {
+        self.request().flexible.contains(version)
+    }
+
+    /// `version` with what follows from it.
+    pub(crate) const fn version(self, version: i16) -> Version {
+        Version { number: version, flexible: self.is_flexible(version) }
+    }
+
+    /// Whether the response's header has a tagged section. ApiVersions never has: its asker cannot know yet what the
+    /// node speaks.
+    pub const fn has_tagged_response_header(self, version: i16) -> bool {
+        self.is_flexible(version) && !matches!(self, ApiKey::ApiVersions)
+    }
+}

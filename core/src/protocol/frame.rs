@@ -1,0 +1,110 @@
+//! Whole frames: header and body together.
+
+use bytes::Bytes;
+
+use super::api::{ApiKey, Request, Response};
+use super::header::{HeaderPrefix, RequestHeader};
+use super::wire::{DecodeError, EncodeError, EncodeErrorKind, Reader, Writer};
+use crate::pieces::Pieces;
+
+/// What a frame's own bytes are first given room for.
+const FIRST_CAPACITY: usize = 512;
+
+/// Why a frame is not a request that can be handled.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum RequestError {
+    /// Not even key, version and correlation id are there.
+    #[error("{0}")]
+    Header(DecodeError),
+    /// No API is declared under this key.
+    #[error("key {} is unknown", .0.api_key)]
+    UnknownKey(HeaderPrefix),
+    /// The API has no such version. The rest of the frame was not looked at: it may have any form.
+    #[error("{} has no version {}", .0.name(), .1.api_version)]
+    UnsupportedVersion(ApiKey, HeaderPrefix),
+    /// Header or body are not what key and version promise.
+    #[error("{1}")]
+    Malformed(HeaderPrefix, DecodeError),
+}
+
+/// Reads a request. `frame` is everything behind the length; names, bytes and records of the result share its memory.
+/// `budget` bounds the memory in bytes that the arrays of the request may take in addition.
+pub fn decode_request(frame: &Bytes, budget: usize) -> Result<(RequestHeader, Request), RequestError> {
+    let mut reader = Reader::new(frame, budget);
+    let prefix = HeaderPrefix::read(&mut reader)
+        .map_err(|error| RequestError::Header(error.within("RequestHeader")))?;
+    let Some(key) = ApiKey::from_number(prefix.api_key) else {
+        return Err(RequestError::UnknownKey(prefix));
+    };
+    if !key.versions().contains(prefix.api_version) {
+        return Err(RequestError::UnsupportedVersion(key, prefix));
+    }
+    decode_rest(&mut reader, prefix, key).map_err(|error| RequestError::Malformed(prefix, error))
+}
+
+fn decode_rest(
+    reader: &mut Reader<'_>,
+    prefix: HeaderPrefix,
+    key: ApiKey,
+) -> Result<(RequestHeader, Request), DecodeError> {
+    let header =
+        RequestHeader::read_rest(reader, prefix, key).map_err(|error| error.within("RequestHeader"))?;
+    let request = Request::read(key, reader, key.version(prefix.api_version))?;
+    reader.finish().map_err(|error| error.within(key.request().body.name))?;
+    Ok((header, request))
+}
+
+/// Writes a response as a whole frame, its length included. Record batches become parts of their own.
+pub fn encode_response(
+    response: &Response,
+    correlation_id: i32,
+    version: i16,
+) -> Result<Pieces, EncodeError> {
+    let key = response.api_key();
+    if !key.versions().contains(version) {
+        let error = EncodeError::new(EncodeErrorKind::NotInVersion(version));
+        return Err(error.within(key.response().body.name));
+    }
+    let mut writer = Writer::with_capacity(FIRST_CAPACITY);
+    writer.put(&correlation_id.to_be_bytes());
+    if key.has_tagged_response_header(version) {
+        writer.put_varint(0);
+    }
+    response.write(&mut writer, key.version(version))?;
+    writer.finish()
+}
+
+#[cfg(any(test, feature = "client"))]
+mod client {
+    use super::*;
+    use crate::protocol::wire::read_tags;
+
+    /// Writes a request as a whole frame, its length included.
+    pub fn encode_request(header: &RequestHeader, request: &Request) -> Result<Pieces, EncodeError> {
+        let mut writer = Writer::with_capacity(FIRST_CAPACITY);
+        header.write(&mut writer).map_err(|error| error.within("RequestHeader"))?;
+        request.write(&mut writer, header.api_key.version(header.api_version))?;
+        writer.finish()
+    }
+
+    /// Reads a response to a request of `key` in `version`, with the correlation id from its header. `frame` and
+    /// `budget` are as in [`decode_request`].
+    pub fn decode_response(
+        frame: &Bytes,
+        key: ApiKey,
+        version: i16,
+        budget: usize,
+    ) -> Result<(i32, Response), DecodeError> {
+        let mut reader = Reader::new(frame, budget);
+        let correlation_id = reader.array().map_err(|error| error.within("ResponseHeader"))?;
+        if key.has_tagged_response_header(version) {
+            read_tags(&mut reader, |_, _| Ok(false)).map_err(|error| error.within("ResponseHeader"))?;
+        }
+        let response = Response::read(key, &mut reader, key.version(version))?;
+        reader.finish().map_err(|error| error.within(key.response().body.name))?;
+        Ok((i32::from_be_bytes(correlation_id), response))
+    }
+}
+
+#[cfg(any(test, feature = "client"))]
+pub use client::{decode_response, encode_request};

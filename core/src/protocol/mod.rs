@@ -1,0 +1,27 @@
+//! The Kafka protocol: frames to structs and back.
+//!
+//! Each API has a file in which its request and response are declared in the notation of [`wire`]; [`api`] lists them,
+//! [`decode_request`] and [`encode_response`] turn frames into requests and responses into frames. Nothing is copied:
+//! text, bytes and records stay slices of the frame they came in, and large ones go out as parts of their own.
+
+pub mod api;
+pub mod api_versions;
+pub mod error_code;
+pub mod fetch;
+mod frame;
+mod header;
+pub mod list_offsets;
+pub mod metadata;
+pub mod produce;
+pub mod wire;
+
+pub use api::{ApiKey, Request, Response};
+pub use error_code::ErrorCode;
+pub use frame::{RequestError, decode_request, encode_response};
+#[cfg(any(test, feature = "client"))]
+pub use frame::{decode_response, encode_request};
+pub use header::{HeaderPrefix, RequestHeader};
+pub use wire::{DecodeError, EncodeError, Str};
+
+#[cfg(test)]
+mod tests;
