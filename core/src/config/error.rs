@@ -2,17 +2,14 @@
 
 use alloc::string::String;
 
-/// Kafka's INVALID_REQUEST.
-pub const INVALID_REQUEST: i16 = 42;
-/// Kafka's INVALID_CONFIG.
-pub const INVALID_CONFIG: i16 = 40;
+use crate::protocol::ErrorCode;
 
 /// A refusal: Kafka's error code and the text that tools print.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ConfigError {
-    /// [`INVALID_CONFIG`] or [`INVALID_REQUEST`].
-    pub code: i16,
+    /// INVALID_CONFIG or INVALID_REQUEST.
+    pub code: ErrorCode,
     /// In the words of Kafka's own validators, which people search for.
     pub message: String,
 }
@@ -20,11 +17,11 @@ pub struct ConfigError {
 impl ConfigError {
     /// INVALID_CONFIG: a key or a value is wrong.
     pub fn invalid_config(message: impl Into<String>) -> ConfigError {
-        ConfigError { code: INVALID_CONFIG, message: message.into() }
+        ConfigError { code: ErrorCode::INVALID_CONFIG, message: message.into() }
     }
 
     /// INVALID_REQUEST: the change as a whole makes no sense.
     pub fn invalid_request(message: impl Into<String>) -> ConfigError {
-        ConfigError { code: INVALID_REQUEST, message: message.into() }
+        ConfigError { code: ErrorCode::INVALID_REQUEST, message: message.into() }
     }
 }

@@ -20,7 +20,7 @@ pub use alter::{AlterOp, alter_incremental, alter_replace, new_topic};
 pub use broker_config::BrokerConfig;
 pub use definition::{Check, Definition, Effect, Kind, Resource, Synonym, Unit, Update};
 pub use describe::{Entry, EntrySynonym, describe};
-pub use error::{ConfigError, INVALID_CONFIG, INVALID_REQUEST};
+pub use error::ConfigError;
 pub use keys::{are_synonyms, definition, definitions};
 pub use layers::{BrokerLayers, Overrides, Source};
 pub use rules::check_node;

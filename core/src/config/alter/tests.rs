@@ -24,7 +24,7 @@ fn check_cell(
     match (got, expected) {
         (Ok(new), Ok(expected)) => assert_eq!(new, overrides(expected), "{ops:?}"),
         (Err(error), Err((code, text))) => {
-            assert_eq!(error.code, *code, "{ops:?}: {error}");
+            assert_eq!(error.code.0, *code, "{ops:?}: {error}");
             assert!(error.message.starts_with(text), "{ops:?}: {error}");
         }
         (got, _) => panic!("{ops:?} gave {got:?}, not {expected:?}"),
@@ -414,7 +414,7 @@ fn a_value_has_a_longest_length() {
     };
     assert!(set(32_767).is_ok());
     let error = set(32_768).unwrap_err();
-    assert_eq!(error.code, 40);
+    assert_eq!(error.code.0, 40);
     assert!(error.message.contains("exceeds the maximum value size of 32767 bytes"), "{error}");
 }
 
@@ -427,7 +427,7 @@ fn replacing_keeps_nothing_that_is_not_named() {
     assert_eq!(replace(&[]), Ok(Overrides::new()));
     let refused = |values: &[(&str, Option<&str>)], code: i16, text: &str| {
         let error = replace(values).unwrap_err();
-        assert_eq!((error.code, error.message.as_str()), (code, text));
+        assert_eq!((error.code.0, error.message.as_str()), (code, text));
     };
     refused(&[("a", None), ("b", None)], 42, "Null value not supported for : a, b");
     refused(
@@ -457,7 +457,7 @@ fn new_topics() {
     );
     let refused = |values: &[(&str, Option<&str>)], text: &str| {
         let error = create(values).unwrap_err();
-        assert_eq!((error.code, error.message.as_str()), (40, text));
+        assert_eq!((error.code.0, error.message.as_str()), (40, text));
     };
     refused(&[("b", None), ("a", None)], "Null value not supported for topic configs: b,a");
     refused(&[("nope", Some("1"))], "Unknown topic config name: nope");
@@ -481,6 +481,6 @@ fn a_node_as_a_whole() {
         ("group.consumer.session.timeout.ms", "60001"),
         ("group.consumer.min.heartbeat.interval.ms", "5001"),
     ] {
-        assert_eq!(check(&[fixed]).unwrap_err().code, 42, "{fixed:?}");
+        assert_eq!(check(&[fixed]).unwrap_err().code.0, 42, "{fixed:?}");
     }
 }

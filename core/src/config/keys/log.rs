@@ -36,6 +36,14 @@ pub(in crate::config) const LOG: &[Definition] = &[
     ),
     Definition::new("delete.topic.enable", Bool, Some("true"), "Whether topics may be deleted."),
     Definition::new(
+        "log.cleaner.backoff.ms",
+        Long,
+        Some("15000"),
+        "How long compaction rests when it has found nothing to do, in milliseconds.",
+    )
+    .at_least(0)
+    .dynamic(),
+    Definition::new(
         "log.cleaner.delete.retention.ms",
         Long,
         Some("86400000"),

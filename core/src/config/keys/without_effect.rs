@@ -71,7 +71,6 @@ pub(in crate::config) const WITHOUT_EFFECT: &[Definition] = &[
         .dynamic()
         .hidden()
         .reported(REPLICATION),
-    idle("log.cleaner.backoff.ms", Long, Some("15000"), CLEANER),
     idle("log.cleaner.dedupe.buffer.size", Long, Some("134217728"), CLEANER),
     idle("log.cleaner.io.buffer.load.factor", Double, Some("0.9"), CLEANER),
     idle("log.cleaner.io.buffer.size", Int, Some("524288"), CLEANER),
