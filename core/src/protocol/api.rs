@@ -1,9 +1,24 @@
 //! The list of APIs: keys, versions, and which structs go with them.
 
+use super::alter_configs::{AlterConfigsRequest, AlterConfigsResponse};
 use super::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
+use super::create_partitions::{CreatePartitionsRequest, CreatePartitionsResponse};
+use super::create_topics::{CreateTopicsRequest, CreateTopicsResponse};
+use super::delete_records::{DeleteRecordsRequest, DeleteRecordsResponse};
+use super::delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse};
+use super::describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
+use super::describe_configs::{DescribeConfigsRequest, DescribeConfigsResponse};
+use super::describe_log_dirs::{DescribeLogDirsRequest, DescribeLogDirsResponse};
+use super::describe_producers::{DescribeProducersRequest, DescribeProducersResponse};
+use super::describe_topic_partitions::{DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse};
 use super::fetch::{FetchRequest, FetchResponse};
+use super::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
+use super::incremental_alter_configs::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
+use super::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
+use super::list_config_resources::{ListConfigResourcesRequest, ListConfigResourcesResponse};
 use super::list_offsets::{ListOffsetsRequest, ListOffsetsResponse};
 use super::metadata::{MetadataRequest, MetadataResponse};
+use super::offset_for_leader_epoch::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
 use super::produce::{ProduceRequest, ProduceResponse};
 use super::wire::{
     DecodeError, EncodeError, Message, MessageInfo, Read, Reader, Version, VersionRange, Write, Writer,
@@ -184,7 +199,22 @@ apis! {
     1 Fetch(FetchRequest, FetchResponse),
     2 ListOffsets(ListOffsetsRequest, ListOffsetsResponse),
     3 Metadata(MetadataRequest, MetadataResponse),
+    10 FindCoordinator(FindCoordinatorRequest, FindCoordinatorResponse),
     18 ApiVersions(ApiVersionsRequest, ApiVersionsResponse),
+    19 CreateTopics(CreateTopicsRequest, CreateTopicsResponse),
+    20 DeleteTopics(DeleteTopicsRequest, DeleteTopicsResponse),
+    21 DeleteRecords(DeleteRecordsRequest, DeleteRecordsResponse),
+    22 InitProducerId(InitProducerIdRequest, InitProducerIdResponse),
+    23 OffsetForLeaderEpoch(OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse),
+    32 DescribeConfigs(DescribeConfigsRequest, DescribeConfigsResponse),
+    33 AlterConfigs(AlterConfigsRequest, AlterConfigsResponse),
+    35 DescribeLogDirs(DescribeLogDirsRequest, DescribeLogDirsResponse),
+    37 CreatePartitions(CreatePartitionsRequest, CreatePartitionsResponse),
+    44 IncrementalAlterConfigs(IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse),
+    60 DescribeCluster(DescribeClusterRequest, DescribeClusterResponse),
+    61 DescribeProducers(DescribeProducersRequest, DescribeProducersResponse),
+    74 ListConfigResources(ListConfigResourcesRequest, ListConfigResourcesResponse),
+    75 DescribeTopicPartitions(DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse),
 }
 
 impl ApiKey {

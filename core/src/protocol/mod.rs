@@ -4,14 +4,29 @@
 //! [`decode_request`] and [`encode_response`] turn frames into requests and responses into frames. Nothing is copied:
 //! text, bytes and records stay slices of the frame they came in, and large ones go out as parts of their own.
 
+pub mod alter_configs;
 pub mod api;
 pub mod api_versions;
+pub mod create_partitions;
+pub mod create_topics;
+pub mod delete_records;
+pub mod delete_topics;
+pub mod describe_cluster;
+pub mod describe_configs;
+pub mod describe_log_dirs;
+pub mod describe_producers;
+pub mod describe_topic_partitions;
 pub mod error_code;
 pub mod fetch;
+pub mod find_coordinator;
 mod frame;
 mod header;
+pub mod incremental_alter_configs;
+pub mod init_producer_id;
+pub mod list_config_resources;
 pub mod list_offsets;
 pub mod metadata;
+pub mod offset_for_leader_epoch;
 pub mod produce;
 pub mod wire;
 

@@ -20,7 +20,7 @@
 //! false or empty. **An `Option` starts as `Some` of that unless `= None` stands there**, as in Kafka's own classes.
 //!
 //! A `request` is always readable and a `response` always writable; the other direction exists in tests and with the
-//! feature `client` only.
+//! feature `client` only. A struct inside both is declared beside them with [`structure!`] and the word `both`.
 //!
 //! Each struct is expanded in one pass over its fields. Structs, fields and ranges are Kafka's, names in snake_case.
 
@@ -462,6 +462,9 @@ macro_rules! size_if_always {
 
 /// Leaves out what the gateway does not need: writing requests and reading responses.
 macro_rules! direction {
+    (both $direction:ident $item:item) => {
+        $item
+    };
     (request read $item:item) => {
         $item
     };
