@@ -1,5 +1,6 @@
 //! Why a producer's records are refused, in the form of a Produce answer.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -52,19 +53,65 @@ impl From<BatchError> for Refusal {
             BatchError::Length(_) | BatchError::Crc { .. } => CORRUPT_MESSAGE,
             BatchError::Truncated { .. } | BatchError::Magic(_) => INVALID_RECORD,
         };
-        Refusal::new(code, alloc::format!("{error}"))
+        Refusal::new(code, format!("{error}"))
     }
 }
 
 /// What is wrong with the bytes of the records: never healed by sending them again, so that it is not CORRUPT_MESSAGE.
 impl From<RecordError> for Refusal {
     fn from(error: RecordError) -> Refusal {
-        Refusal::new(INVALID_RECORD, alloc::format!("{error}"))
+        Refusal::new(INVALID_RECORD, format!("{error}"))
     }
 }
 
 impl From<OpenError> for Refusal {
     fn from(error: OpenError) -> Refusal {
-        Refusal::new(error.code(), alloc::format!("{error}"))
+        Refusal::new(error.code(), format!("{error}"))
+    }
+}
+
+/// Single records are named up to this many, which bounds an answer to about 150 KB. Kafka names all.
+const RECORD_ERRORS_MAX: usize = 1000;
+
+/// Records at fault, collected over one batch.
+#[derive(Default)]
+pub(super) struct RecordErrors {
+    total: usize,
+    any_timestamp: bool,
+    named: Vec<RecordRefusal>,
+}
+
+impl RecordErrors {
+    /// Notes one: [`INVALID_RECORD`] or [`INVALID_TIMESTAMP`].
+    #[cold]
+    pub(super) fn refuse(&mut self, batch_index: i32, error: i16, message: impl FnOnce() -> String) {
+        self.total += 1;
+        self.any_timestamp |= error == INVALID_TIMESTAMP;
+        if self.named.len() < RECORD_ERRORS_MAX {
+            self.named.push(RecordRefusal { batch_index, message: message() });
+        }
+    }
+
+    /// All of them under one code (`LogValidator.processRecordErrors`).
+    pub(super) fn into_result(self) -> Result<(), Refusal> {
+        let RecordErrors { total, any_timestamp, named } = self;
+        if total == 0 {
+            return Ok(());
+        }
+        if any_timestamp {
+            let message = String::from("One or more records have been rejected due to invalid timestamp");
+            return Err(Refusal { error: INVALID_TIMESTAMP, message, record_errors: named });
+        }
+        let mut message = format!(
+            "One or more records have been rejected due to {total} record errors in total, and only showing the first \
+             three errors at most: ["
+        );
+        for (index, error) in named.iter().take(3).enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            message +=
+                &format!("{comma}RecordError(batchIndex={}, message='{}')", error.batch_index, error.message);
+        }
+        message.push(']');
+        Err(Refusal { error: INVALID_RECORD, message, record_errors: named })
     }
 }
