@@ -7,9 +7,10 @@ use super::batch::{Batch, MAGIC_V2, at};
 use super::builder::{BuildError, recompress, renumber};
 use super::codecs::{Codecs, ReadError};
 use super::legacy::up_convert;
-use super::refusal::{MESSAGE_TOO_LARGE, Refusal};
+use super::refusal::Refusal;
 use super::validate::{BatchInfo, Rules, check_size, validate};
 use crate::config::{CompressionType, TopicConfig};
+use crate::protocol::ErrorCode;
 
 /// First version of Produce that carries batches v2 only.
 const BATCHES_SINCE: i16 = 3;
@@ -74,7 +75,7 @@ impl Target {
 
 impl From<BuildError> for Refusal {
     fn from(error: BuildError) -> Refusal {
-        Refusal::new(MESSAGE_TOO_LARGE, alloc::format!("{error}"))
+        Refusal::new(ErrorCode::MESSAGE_TOO_LARGE, alloc::format!("{error}"))
     }
 }
 

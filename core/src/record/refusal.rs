@@ -7,17 +7,7 @@ use alloc::vec::Vec;
 use super::batch::BatchError;
 use super::codecs::OpenError;
 use super::records::RecordError;
-
-/// The bytes were damaged on their way; clients send again.
-pub const CORRUPT_MESSAGE: i16 = 2;
-/// Larger than `max.message.bytes`; clients split the batch.
-pub const MESSAGE_TOO_LARGE: i16 = 10;
-/// Record times out of the range that the topic allows.
-pub const INVALID_TIMESTAMP: i16 = 32;
-/// The request's version does not allow the codec, or nobody knows it.
-pub const UNSUPPORTED_COMPRESSION_TYPE: i16 = 76;
-/// The records break a rule; sending them again is of no use.
-pub const INVALID_RECORD: i16 = 87;
+use crate::protocol::ErrorCode;
 
 /// One record that breaks a rule. Clients report the others as victims of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +21,9 @@ pub struct RecordRefusal {
 /// Nothing of the batch was appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Kafka's error code.
-    pub error: i16,
+    /// CORRUPT_MESSAGE (damaged on the way; clients send again), MESSAGE_TOO_LARGE (clients split the batch),
+    /// INVALID_TIMESTAMP, UNSUPPORTED_COMPRESSION_TYPE or INVALID_RECORD (a rule is broken; sending again is of no use).
+    pub error: ErrorCode,
     /// For people; Kafka's words where it has some.
     pub message: String,
     /// The records at fault, where single ones are (Produce 8 and later tell them).
@@ -41,7 +32,7 @@ pub struct Refusal {
 
 impl Refusal {
     /// Without single records at fault.
-    pub fn new(error: i16, message: String) -> Refusal {
+    pub fn new(error: ErrorCode, message: String) -> Refusal {
         Refusal { error, message, record_errors: Vec::new() }
     }
 }
@@ -50,17 +41,17 @@ impl Refusal {
 impl From<BatchError> for Refusal {
     fn from(error: BatchError) -> Refusal {
         let code = match error {
-            BatchError::Length(_) | BatchError::Crc { .. } => CORRUPT_MESSAGE,
-            BatchError::Truncated { .. } | BatchError::Magic(_) => INVALID_RECORD,
+            BatchError::Length(_) | BatchError::Crc { .. } => ErrorCode::CORRUPT_MESSAGE,
+            BatchError::Truncated { .. } | BatchError::Magic(_) => ErrorCode::INVALID_RECORD,
         };
         Refusal::new(code, format!("{error}"))
     }
 }
 
-/// What is wrong with the bytes of the records: never healed by sending them again, so that it is not CORRUPT_MESSAGE.
+/// What is wrong with the bytes of the records: never healed by sending them again, so this is not CORRUPT_MESSAGE.
 impl From<RecordError> for Refusal {
     fn from(error: RecordError) -> Refusal {
-        Refusal::new(INVALID_RECORD, format!("{error}"))
+        Refusal::new(ErrorCode::INVALID_RECORD, format!("{error}"))
     }
 }
 
@@ -82,11 +73,11 @@ pub(super) struct RecordErrors {
 }
 
 impl RecordErrors {
-    /// Notes one: [`INVALID_RECORD`] or [`INVALID_TIMESTAMP`].
+    /// Notes one: INVALID_RECORD or INVALID_TIMESTAMP.
     #[cold]
-    pub(super) fn refuse(&mut self, batch_index: i32, error: i16, message: impl FnOnce() -> String) {
+    pub(super) fn refuse(&mut self, batch_index: i32, error: ErrorCode, message: impl FnOnce() -> String) {
         self.total += 1;
-        self.any_timestamp |= error == INVALID_TIMESTAMP;
+        self.any_timestamp |= error == ErrorCode::INVALID_TIMESTAMP;
         if self.named.len() < RECORD_ERRORS_MAX {
             self.named.push(RecordRefusal { batch_index, message: message() });
         }
@@ -100,7 +91,7 @@ impl RecordErrors {
         }
         if any_timestamp {
             let message = String::from("One or more records have been rejected due to invalid timestamp");
-            return Err(Refusal { error: INVALID_TIMESTAMP, message, record_errors: named });
+            return Err(Refusal { error: ErrorCode::INVALID_TIMESTAMP, message, record_errors: named });
         }
         let mut message = format!(
             "One or more records have been rejected due to {total} record errors in total, and only showing the first \
@@ -112,6 +103,6 @@ impl RecordErrors {
                 &format!("{comma}RecordError(batchIndex={}, message='{}')", error.batch_index, error.message);
         }
         message.push(']');
-        Err(Refusal { error: INVALID_RECORD, message, record_errors: named })
+        Err(Refusal { error: ErrorCode::INVALID_RECORD, message, record_errors: named })
     }
 }

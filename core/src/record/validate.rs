@@ -10,11 +10,10 @@ use super::NO_TIMESTAMP;
 use super::batch::{Batch, BatchError};
 use super::codecs::Codecs;
 use super::records::{Record, Records};
-use super::refusal::{
-    INVALID_RECORD, INVALID_TIMESTAMP, MESSAGE_TOO_LARGE, RecordErrors, Refusal, UNSUPPORTED_COMPRESSION_TYPE,
-};
+use super::refusal::{RecordErrors, Refusal};
 use super::stamp::StampedTime;
 use crate::config::{TimestampType, TopicConfig};
+use crate::protocol::ErrorCode;
 use crate::time::WallTime;
 use crate::topic::producers::{self, ProducerBatch};
 
@@ -102,8 +101,9 @@ pub fn validate(bytes: &[u8], rules: &Rules<'_>, codecs: &mut Codecs) -> Result<
 /// Exactly one batch v2, of a codec that the version allows (`ProduceRequest.validateRecords`).
 fn the_only_batch<'a>(bytes: &'a [u8], rules: &Rules<'_>) -> Result<(Batch<'a>, Codec), Refusal> {
     let version = rules.version;
-    let invalid =
-        |what: &str| Refusal::new(INVALID_RECORD, format!("Produce requests with version {version} {what}"));
+    let invalid = |what: &str| {
+        Refusal::new(ErrorCode::INVALID_RECORD, format!("Produce requests with version {version} {what}"))
+    };
     let batch = match Batch::first(bytes) {
         Ok(batch) => batch,
         Err(BatchError::Truncated { .. }) => {
@@ -117,12 +117,12 @@ fn the_only_batch<'a>(bytes: &'a [u8], rules: &Rules<'_>) -> Result<(Batch<'a>, 
         }
     };
     let codec = batch.codec().ok_or_else(|| {
-        Refusal::new(UNSUPPORTED_COMPRESSION_TYPE, String::from("Unknown compression type id"))
+        Refusal::new(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, String::from("Unknown compression type id"))
     })?;
     if codec == Codec::Zstd && version < ZSTD_SINCE {
         let message =
             format!("Produce requests with version {version} are not allowed to use ZStandard compression");
-        return Err(Refusal::new(UNSUPPORTED_COMPRESSION_TYPE, message));
+        return Err(Refusal::new(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, message));
     }
     if batch.size_in_bytes() != bytes.len() {
         return Err(invalid("are only allowed to contain exactly one record batch per partition"));
@@ -141,14 +141,14 @@ pub(super) fn check_size(size: usize, rules: &Rules<'_>) -> Result<(), Refusal> 
         "The record batch size in the append to {topic}-{partition} is {size} bytes which exceeds the maximum \
          configured value of {max}."
     );
-    Err(Refusal::new(MESSAGE_TOO_LARGE, message))
+    Err(Refusal::new(ErrorCode::MESSAGE_TOO_LARGE, message))
 }
 
 /// What the header alone tells (`LogValidator.validateBatch`).
 fn check_header(batch: &Batch<'_>, rules: &Rules<'_>) -> Result<Option<ProducerBatch>, Refusal> {
     let Rules { topic, partition, .. } = rules;
     let invalid = |what: String| {
-        Err(Refusal::new(INVALID_RECORD, format!("{what} in topic partition {topic}-{partition}")))
+        Err(Refusal::new(ErrorCode::INVALID_RECORD, format!("{what} in topic partition {topic}-{partition}")))
     };
     let (count, last_delta) = (batch.record_count(), batch.last_offset_delta());
     let (base, last) = (batch.base_offset(), batch.last_offset());
@@ -227,7 +227,7 @@ impl Walk<'_> {
         let config = self.rules.config;
         if config.cleanup_policy.compact && record.key.is_none() {
             let Rules { topic, partition, .. } = self.rules;
-            self.errors.refuse(index, INVALID_RECORD, || {
+            self.errors.refuse(index, ErrorCode::INVALID_RECORD, || {
                 format!(
                     "Compacted topic cannot accept message without key in topic partition {topic}-{partition}"
                 )
@@ -235,7 +235,7 @@ impl Walk<'_> {
         } else if self.batch.timestamp_type() == TimestampType::LogAppendTime {
             // Kafka looks at this only where the topic has LogAppendTime or the record no time, and else quietly clears the
             // bit, by which the records get other times than the ones it checked.
-            self.errors.refuse(index, INVALID_TIMESTAMP, || append_time_message(record));
+            self.errors.refuse(index, ErrorCode::INVALID_TIMESTAMP, || append_time_message(record));
         } else if config.message_timestamp_type == TimestampType::CreateTime
             && self.is_out_of_range(record.timestamp)
         {
@@ -244,7 +244,7 @@ impl Walk<'_> {
                 now.wrapping_sub(config.message_timestamp_before_max_ms),
                 now.wrapping_add(config.message_timestamp_after_max_ms),
             );
-            self.errors.refuse(index, INVALID_TIMESTAMP, || {
+            self.errors.refuse(index, ErrorCode::INVALID_TIMESTAMP, || {
                 format!(
                     "Timestamp {} of message with offset {} is out of range. The timestamp should be within [{least}, \
                      {greatest}]",

@@ -10,9 +10,9 @@ use super::super::batch::{Batch, Batches};
 use super::super::builder::BuildError;
 use super::super::codecs::{Codecs, ReadError};
 use super::super::records::{Record, Records};
-use super::super::refusal::{CORRUPT_MESSAGE, UNSUPPORTED_COMPRESSION_TYPE};
 use super::message::{MessageFormat, MessageHead, write_message};
 use crate::config::TimestampType;
+use crate::protocol::ErrorCode;
 
 /// Messages for an old client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,10 +36,10 @@ pub enum DownConvertError {
 
 impl DownConvertError {
     /// The Kafka error code for the partition.
-    pub fn code(&self) -> i16 {
+    pub fn code(&self) -> ErrorCode {
         match self {
-            DownConvertError::Zstd => UNSUPPORTED_COMPRESSION_TYPE,
-            DownConvertError::Read(_) => CORRUPT_MESSAGE,
+            DownConvertError::Zstd => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
+            DownConvertError::Read(_) => ErrorCode::CORRUPT_MESSAGE,
         }
     }
 }

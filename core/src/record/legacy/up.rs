@@ -10,19 +10,18 @@ use super::super::accept::{Accepted, Target};
 use super::super::batch::Batch;
 use super::super::builder::{BatchBuilder, BatchFields};
 use super::super::codecs::{Codecs, OpenError, Opener};
-use super::super::refusal::{
-    CORRUPT_MESSAGE, INVALID_RECORD, INVALID_TIMESTAMP, RecordErrors, Refusal, UNSUPPORTED_COMPRESSION_TYPE,
-};
+use super::super::refusal::{RecordErrors, Refusal};
 use super::super::stamp::StampedTime;
 use super::super::validate::{BatchInfo, Rules, check_size, is_out_of_range};
 use super::message::{Message, MessageError, MessageFormat, Messages};
 use crate::config::TimestampType;
+use crate::protocol::ErrorCode;
 
 /// The records that a Produce request of version 0 to 2 has for one partition, as one batch v2: a run of plain messages, or
 /// one wrapper. Every message is looked at, whatever the rules say of opening batches. What Kafka drops in silence, a
 /// message cut short at the end of its set, is refused here: its producer would take it for stored.
 pub fn up_convert(set: &[u8], rules: &Rules<'_>, codecs: &mut Codecs) -> Result<Accepted, Refusal> {
-    let invalid = |what: &str| Refusal::new(INVALID_RECORD, String::from(what));
+    let invalid = |what: &str| Refusal::new(ErrorCode::INVALID_RECORD, String::from(what));
     let mut outer = Messages::new(set);
     let first = outer.next().ok_or_else(|| invalid("Record batch has no batches at all"))??;
     let codec = codec(&first)?;
@@ -54,7 +53,7 @@ fn codec(message: &Message<'_>) -> Result<Codec, Refusal> {
         Some(Codec::Zstd) => {
             let message =
                 String::from("Message formats v0 and v1 are not allowed to use ZStandard compression");
-            Err(Refusal::new(UNSUPPORTED_COMPRESSION_TYPE, message))
+            Err(Refusal::new(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, message))
         }
         Some(codec) => Ok(codec),
     }
@@ -87,11 +86,11 @@ impl Conversion<'_> {
             let (magic, first) = (message.format.magic(), self.format.magic());
             let message =
                 format!("Batch magic {magic} is not the same as the first batch's magic byte {first}");
-            return Err(Refusal::new(INVALID_RECORD, message));
+            return Err(Refusal::new(ErrorCode::INVALID_RECORD, message));
         }
         if codec(message)? != Codec::None {
             let message = String::from("Compressed outer record has more than one batch");
-            return Err(Refusal::new(INVALID_RECORD, message));
+            return Err(Refusal::new(ErrorCode::INVALID_RECORD, message));
         }
         self.plain(message);
         Ok(())
@@ -104,7 +103,7 @@ impl Conversion<'_> {
 
     /// The messages within a compressed one (`AbstractLegacyRecordBatch.DeepRecordsIterator`).
     fn wrapper(&mut self, wrapper: &Message<'_>, codec: Codec, opener: &mut Opener) -> Result<(), Refusal> {
-        let invalid = |what: &str| Refusal::new(INVALID_RECORD, String::from(what));
+        let invalid = |what: &str| Refusal::new(ErrorCode::INVALID_RECORD, String::from(what));
         let value =
             wrapper.value.ok_or_else(|| invalid("Found invalid compressed record set with null value"))?;
         let plain = opener.decompress(self.format.lz4_header(), codec, value)?;
@@ -118,7 +117,7 @@ impl Conversion<'_> {
             if message.format != self.format {
                 let (magic, outer) = (message.format.magic(), self.format.magic());
                 let index = self.next_index;
-                self.errors.refuse(index, INVALID_RECORD, || {
+                self.errors.refuse(index, ErrorCode::INVALID_RECORD, || {
                     format!("Record magic {magic} does not match outer magic {outer}")
                 });
                 self.next_index += 1;
@@ -143,18 +142,18 @@ impl Conversion<'_> {
         let index = self.next_index;
         self.next_index = index.saturating_add(1);
         if config.cleanup_policy.compact && message.key.is_none() {
-            self.errors.refuse(index, INVALID_RECORD, || {
+            self.errors.refuse(index, ErrorCode::INVALID_RECORD, || {
                 format!(
                     "Compacted topic cannot accept message without key in topic partition {topic}-{partition}"
                 )
             });
         } else if is_append_time {
-            self.errors.refuse(index, INVALID_TIMESTAMP, || {
+            self.errors.refuse(index, ErrorCode::INVALID_TIMESTAMP, || {
                 String::from("Producer should not set timestamp type to LogAppendTime.")
             });
         } else if append_time(self.rules).is_none() && is_out_of_range(timestamp, self.rules) {
             let offset = message.offset;
-            self.errors.refuse(index, INVALID_TIMESTAMP, || {
+            self.errors.refuse(index, ErrorCode::INVALID_TIMESTAMP, || {
                 format!("Timestamp {timestamp} of message with offset {offset} is out of range.")
             });
         } else {
@@ -187,9 +186,11 @@ impl Conversion<'_> {
 impl From<MessageError> for Refusal {
     fn from(error: MessageError) -> Refusal {
         let code = match error {
-            MessageError::Truncated | MessageError::Size(_) | MessageError::Crc { .. } => CORRUPT_MESSAGE,
-            MessageError::Magic(2) | MessageError::Structure => INVALID_RECORD,
-            MessageError::Magic(_) => CORRUPT_MESSAGE,
+            MessageError::Truncated | MessageError::Size(_) | MessageError::Crc { .. } => {
+                ErrorCode::CORRUPT_MESSAGE
+            }
+            MessageError::Magic(2) | MessageError::Structure => ErrorCode::INVALID_RECORD,
+            MessageError::Magic(_) => ErrorCode::CORRUPT_MESSAGE,
         };
         Refusal::new(code, format!("{error}"))
     }
@@ -199,11 +200,11 @@ impl From<MessageError> for Refusal {
 /// that Kafka answers a wrong checksum so.
 fn within(error: MessageError) -> Refusal {
     let code = match error {
-        MessageError::Crc { .. } => CORRUPT_MESSAGE,
+        MessageError::Crc { .. } => ErrorCode::CORRUPT_MESSAGE,
         MessageError::Truncated
         | MessageError::Size(_)
         | MessageError::Magic(_)
-        | MessageError::Structure => INVALID_RECORD,
+        | MessageError::Structure => ErrorCode::INVALID_RECORD,
     };
     Refusal::new(code, format!("{error}"))
 }
