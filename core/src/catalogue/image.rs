@@ -7,10 +7,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Bound;
 
+use super::names;
 use super::record::{CatalogueRecord, Configured};
-use super::{Str, names};
 use crate::config::{BrokerConfig, BrokerLayers, Overrides, TopicConfig};
 use crate::ids::LogId;
+use crate::protocol::Str;
 use crate::uuid::Uuid;
 
 /// The metadata of the cluster. Only [`Image::apply`] changes it.

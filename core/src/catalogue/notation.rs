@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use super::Str;
 use crate::config::Overrides;
+use crate::protocol::Str;
 use crate::uuid::Uuid;
 
 /// Bytes that do not hold what they should.

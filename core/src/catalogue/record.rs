@@ -6,10 +6,10 @@
 
 use alloc::vec::Vec;
 
-use super::Str;
 pub use super::batch::{decode_batch, encode_batch};
 use super::notation::{Fields, Malformed, put_bytes, put_overrides, put_varint};
 use crate::config::Overrides;
+use crate::protocol::Str;
 use crate::uuid::Uuid;
 
 /// One change of the catalogue.
