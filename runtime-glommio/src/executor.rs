@@ -9,6 +9,7 @@ use glommio::{LocalExecutorBuilder, Placement};
 use kelpgate_runtime::{Readiness, RuntimeError, Seat, ShardLoop, Turn};
 use kelpgate_shard::Drive;
 
+use crate::doorbell::Doorbell;
 use crate::network::GlommioNetwork;
 use crate::wakes::{Wakes, Woken};
 
@@ -19,8 +20,11 @@ const IO_MEMORY: usize = 64 * 1024;
 /// Entries of each ring: how many polls go to the kernel in one call.
 const RING_DEPTH: usize = 256;
 
-/// How long the shard's task may run before the executor looks at its rings.
-const PREEMPT: Duration = Duration::from_millis(1);
+/// glommio looks at its rings when no task is awake or when this time has passed. Here the only task sleeps after each
+/// bounded turn, so the timer has no use, and it does harm: when it fires between waking the task and running it, glommio
+/// 0.9 takes "preempted" for "nothing to run" and parks for good with the task awake (glommio/glommio#53). The same can
+/// happen when another thread wakes a task, which is why [`Doorbell`] goes through the ring instead.
+const NO_PREEMPTION: Duration = Duration::from_secs(24 * 3600);
 
 /// A shard with more to do comes back after the executor has looked at its rings. A timer that is due by then does that;
 /// waking itself would not, since the executor runs all tasks that are awake first.
@@ -35,18 +39,21 @@ pub(crate) fn run_shard<D: Drive>(
     let executor = LocalExecutorBuilder::new(Placement::Unbound)
         .io_memory(IO_MEMORY)
         .ring_depth(RING_DEPTH)
-        .preempt_timer(PREEMPT)
+        .preempt_timer(NO_PREEMPTION)
         .make()
         .map_err(|error| RuntimeError::Start {
             what: format!("the io_uring executor of shard {shard}"),
             source: error.into(),
         })?;
     executor.run(async {
+        let (button, doorbell) = Doorbell::new().map_err(|source| RuntimeError::Start {
+            what: format!("the doorbell of shard {shard}"),
+            source,
+        })?;
+        seat.on_post(move || button.ring());
         let wakes = Arc::new(Wakes::default());
-        let mailed = wakes.clone();
-        seat.on_post(move || mailed.wake());
         let shard_loop = ShardLoop::new(make_shard(), seat, GlommioNetwork::new(wakes.clone()))?;
-        let mut task = ShardTask { shard_loop, wakes, woken: Vec::new(), alarm: None };
+        let mut task = ShardTask { shard_loop, doorbell, wakes, woken: Vec::new(), alarm: None };
         poll_fn(|cx| task.poll(cx)).await;
         task.wakes.detach();
         Ok(())
@@ -55,6 +62,7 @@ pub(crate) fn run_shard<D: Drive>(
 
 struct ShardTask<D: Drive> {
     shard_loop: ShardLoop<D, GlommioNetwork>,
+    doorbell: Doorbell,
     wakes: Arc<Wakes>,
     woken: Vec<Woken>,
     alarm: Option<Alarm>,
@@ -69,6 +77,7 @@ struct Alarm {
 impl<D: Drive> ShardTask<D> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.wakes.attach(cx.waker());
+        self.doorbell.silence(cx);
         self.wakes.take(&mut self.woken);
         for what in self.woken.drain(..) {
             match what {

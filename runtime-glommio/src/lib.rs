@@ -12,6 +12,8 @@ use kelpgate_shard::{Drive, Level, ShardId};
 pub use kelpgate_runtime::{Options, RuntimeError, StopSignal};
 
 #[cfg(target_os = "linux")]
+mod doorbell;
+#[cfg(target_os = "linux")]
 mod executor;
 #[cfg(target_os = "linux")]
 mod network;

@@ -11,7 +11,8 @@ pub(crate) enum Woken {
     Socket(ConnId),
 }
 
-/// Collects what the ring completed until the shard's task, woken by the first, looks.
+/// Collects what the ring completed until the shard's task, woken by the first, looks. Used on the shard's thread only;
+/// the locks, never contended, are what wakers must have.
 ///
 /// The task has one waker, here: glommio counts wakers of a task in 16 bits, too few for one per connection.
 #[derive(Default)]
@@ -34,13 +35,6 @@ impl Wakes {
         *lock(&self.task) = None;
     }
 
-    /// Wakes the task, from any thread.
-    pub(crate) fn wake(&self) {
-        if let Some(task) = &*lock(&self.task) {
-            task.wake_by_ref();
-        }
-    }
-
     /// Swaps the list with an empty one, so that both keep their room.
     pub(crate) fn take(&self, into: &mut Vec<Woken>) {
         debug_assert!(into.is_empty());
@@ -58,8 +52,8 @@ impl Wakes {
             woken.push(what);
             woken.len() == 1
         };
-        if first {
-            self.wake();
+        if first && let Some(task) = &*lock(&self.task) {
+            task.wake_by_ref();
         }
     }
 }

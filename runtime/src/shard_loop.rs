@@ -78,14 +78,15 @@ impl<D: Drive, N: Network> ShardLoop<D, N> {
     /// One turn. Does a bounded amount of work for each connection and never waits.
     pub fn turn(&mut self) -> Turn {
         let now = self.seat.clock.now();
+        // The first tick lets the shard begin, before it hears of anything.
+        if !std::mem::replace(&mut self.begun, true) {
+            self.drive.handle(now, Event::Tick, &mut self.actions);
+        }
         self.tell(now);
         self.take_deliveries(now);
         self.sockets.accept(now, &mut self.drive, &mut self.actions);
         self.sockets.read(now, &mut self.drive, &mut self.actions);
-        // The first tick is due at once: it lets the shard begin.
-        let due = !self.begun || self.drive.next_deadline().is_some_and(|deadline| deadline <= now.mono);
-        self.begun = true;
-        if due {
+        if self.drive.next_deadline().is_some_and(|deadline| deadline <= now.mono) {
             self.drive.handle(now, Event::Tick, &mut self.actions);
         }
         self.finish(now);

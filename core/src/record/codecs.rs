@@ -7,7 +7,7 @@ use kelpgate_compression::{Codec, Compressor, DecompressError, Decompressor, Lim
 use super::batch::{Batch, BatchError};
 use super::builder::BuildError;
 use super::records::RecordError;
-use super::refusal::{INVALID_RECORD, MESSAGE_TOO_LARGE, UNSUPPORTED_COMPRESSION_TYPE};
+use crate::protocol::ErrorCode;
 
 /// A buffer larger than this is given back before the next use.
 const KEPT_BUFFER: usize = 4 << 20;
@@ -39,13 +39,15 @@ pub enum OpenError {
 impl OpenError {
     /// The Kafka error code for a producer. Too much output is answered as a batch that is too large: a producer that
     /// splits it gets through.
-    pub fn code(&self) -> i16 {
+    pub fn code(&self) -> ErrorCode {
         match self {
-            OpenError::UnknownCodec => UNSUPPORTED_COMPRESSION_TYPE,
+            OpenError::UnknownCodec => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
             OpenError::Decompress(DecompressError::TooLarge { .. } | DecompressError::Ratio { .. }) => {
-                MESSAGE_TOO_LARGE
+                ErrorCode::MESSAGE_TOO_LARGE
             }
-            OpenError::Decompress(DecompressError::Truncated | DecompressError::Corrupt(_)) => INVALID_RECORD,
+            OpenError::Decompress(DecompressError::Truncated | DecompressError::Corrupt(_)) => {
+                ErrorCode::INVALID_RECORD
+            }
         }
     }
 }

@@ -4,17 +4,21 @@
 //! batch may be appended and [`stamp`] gives it its place in the log without copying a record. [`Codecs`] holds the
 //! compression contexts that a shard keeps for all of this.
 
+pub mod accept;
 pub mod batch;
 pub mod builder;
 pub mod codecs;
 pub mod compact;
 pub mod crc;
+pub mod legacy;
 pub mod records;
 pub mod refusal;
 pub mod stamp;
+pub mod time_index;
 pub mod validate;
 mod varint;
 
+pub use accept::{Accepted, accept};
 pub use batch::{Batch, BatchError, Batches};
 pub use builder::{BatchBuilder, BatchFields, BuildError, recompress, renumber};
 pub use codecs::{Codecs, OpenError, ReadError};

@@ -1,22 +1,13 @@
 //! Why a producer's records are refused, in the form of a Produce answer.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::batch::BatchError;
 use super::codecs::OpenError;
 use super::records::RecordError;
-
-/// The bytes were damaged on their way; clients send again.
-pub const CORRUPT_MESSAGE: i16 = 2;
-/// Larger than `max.message.bytes`; clients split the batch.
-pub const MESSAGE_TOO_LARGE: i16 = 10;
-/// Record times out of the range that the topic allows.
-pub const INVALID_TIMESTAMP: i16 = 32;
-/// The request's version does not allow the codec, or nobody knows it.
-pub const UNSUPPORTED_COMPRESSION_TYPE: i16 = 76;
-/// The records break a rule; sending them again is of no use.
-pub const INVALID_RECORD: i16 = 87;
+use crate::protocol::ErrorCode;
 
 /// One record that breaks a rule. Clients report the others as victims of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +21,9 @@ pub struct RecordRefusal {
 /// Nothing of the batch was appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Kafka's error code.
-    pub error: i16,
+    /// CORRUPT_MESSAGE (damaged on the way; clients send again), MESSAGE_TOO_LARGE (clients split the batch),
+    /// INVALID_TIMESTAMP, UNSUPPORTED_COMPRESSION_TYPE or INVALID_RECORD (a rule is broken; sending again is of no use).
+    pub error: ErrorCode,
     /// For people; Kafka's words where it has some.
     pub message: String,
     /// The records at fault, where single ones are (Produce 8 and later tell them).
@@ -40,7 +32,7 @@ pub struct Refusal {
 
 impl Refusal {
     /// Without single records at fault.
-    pub fn new(error: i16, message: String) -> Refusal {
+    pub fn new(error: ErrorCode, message: String) -> Refusal {
         Refusal { error, message, record_errors: Vec::new() }
     }
 }
@@ -49,22 +41,68 @@ impl Refusal {
 impl From<BatchError> for Refusal {
     fn from(error: BatchError) -> Refusal {
         let code = match error {
-            BatchError::Length(_) | BatchError::Crc { .. } => CORRUPT_MESSAGE,
-            BatchError::Truncated { .. } | BatchError::Magic(_) => INVALID_RECORD,
+            BatchError::Length(_) | BatchError::Crc { .. } => ErrorCode::CORRUPT_MESSAGE,
+            BatchError::Truncated { .. } | BatchError::Magic(_) => ErrorCode::INVALID_RECORD,
         };
-        Refusal::new(code, alloc::format!("{error}"))
+        Refusal::new(code, format!("{error}"))
     }
 }
 
-/// What is wrong with the bytes of the records: never healed by sending them again, so that it is not CORRUPT_MESSAGE.
+/// What is wrong with the bytes of the records: never healed by sending them again, so this is not CORRUPT_MESSAGE.
 impl From<RecordError> for Refusal {
     fn from(error: RecordError) -> Refusal {
-        Refusal::new(INVALID_RECORD, alloc::format!("{error}"))
+        Refusal::new(ErrorCode::INVALID_RECORD, format!("{error}"))
     }
 }
 
 impl From<OpenError> for Refusal {
     fn from(error: OpenError) -> Refusal {
-        Refusal::new(error.code(), alloc::format!("{error}"))
+        Refusal::new(error.code(), format!("{error}"))
+    }
+}
+
+/// Single records are named up to this many, which bounds an answer to about 150 KB. Kafka names all.
+const RECORD_ERRORS_MAX: usize = 1000;
+
+/// Records at fault, collected over one batch.
+#[derive(Default)]
+pub(super) struct RecordErrors {
+    total: usize,
+    any_timestamp: bool,
+    named: Vec<RecordRefusal>,
+}
+
+impl RecordErrors {
+    /// Notes one: INVALID_RECORD or INVALID_TIMESTAMP.
+    #[cold]
+    pub(super) fn refuse(&mut self, batch_index: i32, error: ErrorCode, message: impl FnOnce() -> String) {
+        self.total += 1;
+        self.any_timestamp |= error == ErrorCode::INVALID_TIMESTAMP;
+        if self.named.len() < RECORD_ERRORS_MAX {
+            self.named.push(RecordRefusal { batch_index, message: message() });
+        }
+    }
+
+    /// All of them under one code (`LogValidator.processRecordErrors`).
+    pub(super) fn into_result(self) -> Result<(), Refusal> {
+        let RecordErrors { total, any_timestamp, named } = self;
+        if total == 0 {
+            return Ok(());
+        }
+        if any_timestamp {
+            let message = String::from("One or more records have been rejected due to invalid timestamp");
+            return Err(Refusal { error: ErrorCode::INVALID_TIMESTAMP, message, record_errors: named });
+        }
+        let mut message = format!(
+            "One or more records have been rejected due to {total} record errors in total, and only showing the first \
+             three errors at most: ["
+        );
+        for (index, error) in named.iter().take(3).enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            message +=
+                &format!("{comma}RecordError(batchIndex={}, message='{}')", error.batch_index, error.message);
+        }
+        message.push(']');
+        Err(Refusal { error: ErrorCode::INVALID_RECORD, message, record_errors: named })
     }
 }

@@ -3,7 +3,6 @@
 
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use kelpgate_compression::Codec;
 
@@ -11,17 +10,13 @@ use super::NO_TIMESTAMP;
 use super::batch::{Batch, BatchError};
 use super::codecs::Codecs;
 use super::records::{Record, Records};
-use super::refusal::{
-    INVALID_RECORD, INVALID_TIMESTAMP, MESSAGE_TOO_LARGE, RecordRefusal, Refusal,
-    UNSUPPORTED_COMPRESSION_TYPE,
-};
+use super::refusal::{RecordErrors, Refusal};
 use super::stamp::StampedTime;
 use crate::config::{TimestampType, TopicConfig};
+use crate::protocol::ErrorCode;
 use crate::time::WallTime;
 use crate::topic::producers::{self, ProducerBatch};
 
-/// Single records are named up to this many, which bounds an answer to about 150 KB. Kafka names all.
-const RECORD_ERRORS_MAX: usize = 1000;
 /// First version of Produce that may carry zstd.
 const ZSTD_SINCE: i16 = 7;
 
@@ -71,8 +66,13 @@ pub fn validate(bytes: &[u8], rules: &Rules<'_>, codecs: &mut Codecs) -> Result<
     check_size(batch.size_in_bytes(), rules)?;
     batch.check_crc()?;
     let producer = check_header(&batch, rules)?;
-    let mut walk =
-        Walk { rules, batch: &batch, max_timestamp: NO_TIMESTAMP, rebuild: false, errors: Errors::default() };
+    let mut walk = Walk {
+        rules,
+        batch: &batch,
+        max_timestamp: NO_TIMESTAMP,
+        rebuild: false,
+        errors: RecordErrors::default(),
+    };
     let opened = rules.open_batches || walk.is_needed();
     if opened {
         walk.all(codecs.open(&batch)?)?;
@@ -101,8 +101,9 @@ pub fn validate(bytes: &[u8], rules: &Rules<'_>, codecs: &mut Codecs) -> Result<
 /// Exactly one batch v2, of a codec that the version allows (`ProduceRequest.validateRecords`).
 fn the_only_batch<'a>(bytes: &'a [u8], rules: &Rules<'_>) -> Result<(Batch<'a>, Codec), Refusal> {
     let version = rules.version;
-    let invalid =
-        |what: &str| Refusal::new(INVALID_RECORD, format!("Produce requests with version {version} {what}"));
+    let invalid = |what: &str| {
+        Refusal::new(ErrorCode::INVALID_RECORD, format!("Produce requests with version {version} {what}"))
+    };
     let batch = match Batch::first(bytes) {
         Ok(batch) => batch,
         Err(BatchError::Truncated { .. }) => {
@@ -116,12 +117,12 @@ fn the_only_batch<'a>(bytes: &'a [u8], rules: &Rules<'_>) -> Result<(Batch<'a>, 
         }
     };
     let codec = batch.codec().ok_or_else(|| {
-        Refusal::new(UNSUPPORTED_COMPRESSION_TYPE, String::from("Unknown compression type id"))
+        Refusal::new(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, String::from("Unknown compression type id"))
     })?;
     if codec == Codec::Zstd && version < ZSTD_SINCE {
         let message =
             format!("Produce requests with version {version} are not allowed to use ZStandard compression");
-        return Err(Refusal::new(UNSUPPORTED_COMPRESSION_TYPE, message));
+        return Err(Refusal::new(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, message));
     }
     if batch.size_in_bytes() != bytes.len() {
         return Err(invalid("are only allowed to contain exactly one record batch per partition"));
@@ -140,14 +141,14 @@ pub(super) fn check_size(size: usize, rules: &Rules<'_>) -> Result<(), Refusal> 
         "The record batch size in the append to {topic}-{partition} is {size} bytes which exceeds the maximum \
          configured value of {max}."
     );
-    Err(Refusal::new(MESSAGE_TOO_LARGE, message))
+    Err(Refusal::new(ErrorCode::MESSAGE_TOO_LARGE, message))
 }
 
 /// What the header alone tells (`LogValidator.validateBatch`).
 fn check_header(batch: &Batch<'_>, rules: &Rules<'_>) -> Result<Option<ProducerBatch>, Refusal> {
     let Rules { topic, partition, .. } = rules;
     let invalid = |what: String| {
-        Err(Refusal::new(INVALID_RECORD, format!("{what} in topic partition {topic}-{partition}")))
+        Err(Refusal::new(ErrorCode::INVALID_RECORD, format!("{what} in topic partition {topic}-{partition}")))
     };
     let (count, last_delta) = (batch.record_count(), batch.last_offset_delta());
     let (base, last) = (batch.base_offset(), batch.last_offset());
@@ -188,21 +189,13 @@ fn check_header(batch: &Batch<'_>, rules: &Rules<'_>) -> Result<Option<ProducerB
     }
 }
 
-/// Records at fault.
-#[derive(Default)]
-struct Errors {
-    total: usize,
-    any_timestamp: bool,
-    named: Vec<RecordRefusal>,
-}
-
 /// A walk over every record of one batch (`LogValidator.validateRecord`).
 struct Walk<'a> {
     rules: &'a Rules<'a>,
     batch: &'a Batch<'a>,
     max_timestamp: i64,
     rebuild: bool,
-    errors: Errors,
+    errors: RecordErrors,
 }
 
 impl Walk<'_> {
@@ -226,7 +219,7 @@ impl Walk<'_> {
             self.max_timestamp = self.max_timestamp.max(record.timestamp);
             self.one(index, &record);
         }
-        if self.errors.total == 0 { Ok(()) } else { Err(self.refusal()) }
+        core::mem::take(&mut self.errors).into_result()
     }
 
     #[inline(always)]
@@ -234,7 +227,7 @@ impl Walk<'_> {
         let config = self.rules.config;
         if config.cleanup_policy.compact && record.key.is_none() {
             let Rules { topic, partition, .. } = self.rules;
-            self.refuse(index, INVALID_RECORD, || {
+            self.errors.refuse(index, ErrorCode::INVALID_RECORD, || {
                 format!(
                     "Compacted topic cannot accept message without key in topic partition {topic}-{partition}"
                 )
@@ -242,7 +235,7 @@ impl Walk<'_> {
         } else if self.batch.timestamp_type() == TimestampType::LogAppendTime {
             // Kafka looks at this only where the topic has LogAppendTime or the record no time, and else quietly clears the
             // bit, by which the records get other times than the ones it checked.
-            self.refuse(index, INVALID_TIMESTAMP, || append_time_message(record));
+            self.errors.refuse(index, ErrorCode::INVALID_TIMESTAMP, || append_time_message(record));
         } else if config.message_timestamp_type == TimestampType::CreateTime
             && self.is_out_of_range(record.timestamp)
         {
@@ -251,7 +244,7 @@ impl Walk<'_> {
                 now.wrapping_sub(config.message_timestamp_before_max_ms),
                 now.wrapping_add(config.message_timestamp_after_max_ms),
             );
-            self.refuse(index, INVALID_TIMESTAMP, || {
+            self.errors.refuse(index, ErrorCode::INVALID_TIMESTAMP, || {
                 format!(
                     "Timestamp {} of message with offset {} is out of range. The timestamp should be within [{least}, \
                      {greatest}]",
@@ -263,35 +256,6 @@ impl Walk<'_> {
 
     fn is_out_of_range(&self, timestamp: i64) -> bool {
         is_out_of_range(timestamp, self.rules)
-    }
-
-    #[cold]
-    fn refuse(&mut self, batch_index: i32, error: i16, message: impl FnOnce() -> String) {
-        self.errors.total += 1;
-        self.errors.any_timestamp |= error == INVALID_TIMESTAMP;
-        if self.errors.named.len() < RECORD_ERRORS_MAX {
-            self.errors.named.push(RecordRefusal { batch_index, message: message() });
-        }
-    }
-
-    /// All faults under one code (`LogValidator.processRecordErrors`).
-    fn refusal(&mut self) -> Refusal {
-        let Errors { total, any_timestamp, named } = core::mem::take(&mut self.errors);
-        if any_timestamp {
-            let message = String::from("One or more records have been rejected due to invalid timestamp");
-            return Refusal { error: INVALID_TIMESTAMP, message, record_errors: named };
-        }
-        let mut message = format!(
-            "One or more records have been rejected due to {total} record errors in total, and only showing the first \
-             three errors at most: ["
-        );
-        for (index, error) in named.iter().take(3).enumerate() {
-            let comma = if index == 0 { "" } else { ", " };
-            message +=
-                &format!("{comma}RecordError(batchIndex={}, message='{}')", error.batch_index, error.message);
-        }
-        message.push(']');
-        Refusal { error: INVALID_RECORD, message, record_errors: named }
     }
 }
 

@@ -1,11 +1,13 @@
 //! A node on either runtime, for tests and measurements.
 #![forbid(unsafe_code)]
 
-mod echo;
+mod behaviour;
 mod node;
+mod threads;
 
-pub use echo::Echo;
-pub use node::{Node, Runtime};
+pub use behaviour::{Behaviour, Echo, Shard};
+pub use node::{Node, PATIENCE, Runtime};
+pub use threads::{Usage, shard_threads};
 
 /// Makes tests of functions that take a [`Runtime`] and a number of shards: both runtimes, with 1 and with 3 shards.
 #[macro_export]

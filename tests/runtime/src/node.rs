@@ -5,11 +5,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use kelpgate_runtime_mio::{Options, RuntimeError, StopSignal};
-use kelpgate_shard::{Drive, Level, ShardId};
+use kelpgate_shard::{Level, ShardId};
 use tempfile::TempDir;
 
+use crate::behaviour::{Behaviour, Shard};
+
 /// No test waits longer for anything.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Which runtime a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,12 +41,12 @@ impl Node {
     ///
     /// # Panics
     /// When it does not.
-    pub fn start<D, F>(runtime: Runtime, shards: u16, make_shard: F) -> Node
+    pub fn start<B, F>(runtime: Runtime, shards: u16, behave: F) -> Node
     where
-        D: Drive,
-        F: Fn(ShardId) -> D + Send + Sync + 'static,
+        B: Behaviour,
+        F: Fn(ShardId) -> B + Send + Sync + 'static,
     {
-        let (node, listening) = Node::launch(runtime, shards, make_shard);
+        let (node, listening) = Node::launch(runtime, shards, behave);
         let addresses = listening.recv_timeout(PATIENCE).expect("the node listens");
         Node { addresses, ..node }
     }
@@ -53,14 +55,32 @@ impl Node {
     ///
     /// # Panics
     /// When the system gives no folder, pipe or thread.
-    pub fn launch<D, F>(runtime: Runtime, shards: u16, make_shard: F) -> (Node, Receiver<Vec<SocketAddr>>)
+    pub fn launch<B, F>(runtime: Runtime, shards: u16, behave: F) -> (Node, Receiver<Vec<SocketAddr>>)
     where
-        D: Drive,
-        F: Fn(ShardId) -> D + Send + Sync + 'static,
+        B: Behaviour,
+        F: Fn(ShardId) -> B + Send + Sync + 'static,
+    {
+        let listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+        Node::launch_on(listen, runtime, shards, behave)
+    }
+
+    /// As [`launch`](Node::launch), on these addresses.
+    ///
+    /// # Panics
+    /// When the system gives no folder, pipe or thread.
+    pub fn launch_on<B, F>(
+        listen: Vec<SocketAddr>,
+        runtime: Runtime,
+        shards: u16,
+        behave: F,
+    ) -> (Node, Receiver<Vec<SocketAddr>>)
+    where
+        B: Behaviour,
+        F: Fn(ShardId) -> B + Send + Sync + 'static,
     {
         let data = tempfile::tempdir().expect("a folder");
-        let listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         let options = Options { shards, ..Options::new(listen, data.path()) };
+        let make_shard = move |shard| Shard::new(behave(shard));
         let stop = StopSignal::new().expect("a pipe");
         let log = Arc::new(Mutex::new(Vec::new()));
         let (told, listening) = channel();

@@ -1,0 +1,68 @@
+//! Out of descriptors: what is open is served, nothing spins, and when descriptors are free again others get in. A process
+//! of its own, since the limit is the process's.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use kelpgate_runtime_tests::{Echo, Node, Runtime, Usage, shard_threads};
+use kelpgate_shard::Level;
+use rustix::process::{Resource, getrlimit, setrlimit};
+use socket2::{Domain, Socket, Type};
+
+const CLIENTS: usize = 60;
+
+/// Descriptors left to the node for connections.
+const ROOM: u64 = 20;
+
+#[test]
+fn it_rests_and_goes_on() {
+    for runtime in [Runtime::Mio, Runtime::Glommio] {
+        for shards in [1, 3] {
+            out_of_descriptors(runtime, shards);
+        }
+    }
+}
+
+fn out_of_descriptors(runtime: Runtime, shards: u16) {
+    let node = Node::start(runtime, shards, |_| Echo);
+    let log = node.log.clone();
+    // The clients' own descriptors exist before the limit comes down.
+    let clients: Vec<Socket> =
+        (0..CLIENTS).map(|_| Socket::new(Domain::IPV4, Type::STREAM, None).unwrap()).collect();
+    let highest = std::fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .filter_map(|name| name.ok()?.file_name().to_str()?.parse::<u64>().ok());
+    let before = getrlimit(Resource::Nofile);
+    let limit = highest.max().unwrap() + 1 + ROOM;
+    let threads = shard_threads();
+    setrlimit(Resource::Nofile, rustix::process::Rlimit { current: Some(limit), ..before.clone() }).unwrap();
+
+    let mut streams = connect_all(clients, node.addresses[0]);
+    std::thread::sleep(Duration::from_millis(300));
+    let usage = Usage::of(&threads);
+    std::thread::sleep(Duration::from_millis(500));
+    let used = Usage::of(&threads).since(usage);
+    setrlimit(Resource::Nofile, before).unwrap();
+
+    // Each shard tries ten times a second, each try a few sleeps at the most.
+    assert!(used.sleeps <= 60 * u64::from(shards) && used.cpu < Duration::from_millis(200), "{used:?}");
+    for stream in &mut streams {
+        stream.write_all(b"still there?").unwrap();
+        stream.read_exact(&mut [0; 12]).unwrap();
+    }
+    node.stop().unwrap();
+    let log = log.lock().unwrap();
+    assert!(!log.is_empty() && log.len() <= usize::from(shards), "{log:?}");
+    assert!(log.iter().all(|(level, text)| *level == Level::Warn && text.contains("ulimit -n")), "{log:?}");
+}
+
+fn connect_all(clients: Vec<Socket>, address: SocketAddr) -> Vec<TcpStream> {
+    let connect = |client: Socket| {
+        client.connect(&address.into()).unwrap();
+        let stream = TcpStream::from(client);
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream
+    };
+    clients.into_iter().map(connect).collect()
+}
