@@ -62,7 +62,7 @@ pub fn encode_response(
 ) -> Result<Pieces, EncodeError> {
     let key = response.api_key();
     if !key.versions().contains(version) {
-        let error = EncodeError::new(EncodeErrorKind::NotInVersion(version));
+        let error = EncodeError::new(EncodeErrorKind::NoVersion(version));
         return Err(error.within(key.response().body.name));
     }
     let mut writer = Writer::with_capacity(FIRST_CAPACITY);

@@ -97,6 +97,9 @@ impl core::error::Error for DecodeError {}
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeErrorKind {
+    /// The API has no such version.
+    #[error("there is no version {0}")]
+    NoVersion(i16),
     /// The field has a value that matters, and the version has no such field.
     #[error("version {0} has no such field, and its value is not one that may be dropped")]
     NotInVersion(i16),

@@ -87,7 +87,7 @@ fn read_some_tags(
                 return Err(reader.fail(DecodeErrorKind::TagLength { tag, declared, actual }));
             }
         } else {
-            reader.claim(1, size_of::<UnknownTag>(), declared)?;
+            reader.claim(1, size_of::<UnknownTag>(), 0)?;
             unknown.push(UnknownTag { tag, value: reader.slice(declared)? });
         }
     }
