@@ -13,7 +13,8 @@ use kelpgate_core::pieces::Pieces;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct FileTicket(pub u64);
 
-/// An open file, named by the log and never reused. It belongs to the lane that opened it; other lanes may read it.
+/// An open file, named by the log and never reused. It belongs to the lane that opened it; other lanes may read or sync
+/// it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct FileHandle(pub u64);
 
