@@ -69,7 +69,7 @@ fn damaged_requests_are_refused_or_stable() {
                 damaged[at] = match source.below(3) {
                     0 => damaged[at] ^ 1 << source.below(8),
                     1 => [0x00, 0x01, 0x7f, 0x80, 0xff][source.below(5) as usize],
-                    _ => source.next() as u8,
+                    _ => source.bits() as u8,
                 };
             }
             readable += usize::from(stays_stable(&damaged.into()));
@@ -84,7 +84,7 @@ fn damaged_responses_are_refused_or_stable() {
         for _ in 0..20 {
             let mut damaged = response_frame(version, &Response::generate(key, version, source)).to_vec();
             let at = source.below(damaged.len() as u64) as usize;
-            damaged[at] = source.next() as u8;
+            damaged[at] = source.bits() as u8;
             if let Ok((_, response)) = decode_response(&damaged.into(), key, version, BUDGET) {
                 let again = response_frame(version, &response);
                 assert_eq!(decode_response(&again, key, version, BUDGET).expect("reads again").1, response);
@@ -101,7 +101,7 @@ fn noise_behind_a_good_header_does_no_harm() {
             frame.extend_from_slice(&key.number().to_be_bytes());
             frame.extend_from_slice(&version.to_be_bytes());
             let length = source.below(120);
-            frame.extend((0..length).map(|_| if source.one_in(3) { 0 } else { source.next() as u8 }));
+            frame.extend((0..length).map(|_| if source.one_in(3) { 0 } else { source.bits() as u8 }));
             stays_stable(&frame.into());
         }
     });

@@ -24,7 +24,7 @@ impl Source {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -34,7 +34,7 @@ impl Source {
 
     /// A number below `bound`, which is not zero.
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.bits() % bound
     }
 
     /// True once in `times`.
@@ -50,7 +50,7 @@ impl Source {
 
     fn bytes(&mut self) -> Bytes {
         let length = self.length();
-        (0..length).map(|_| self.next() as u8).collect()
+        (0..length).map(|_| self.bits() as u8).collect()
     }
 
     /// A number of any width up to 64 bits, the extremes more often than chance would have them.
@@ -61,7 +61,7 @@ impl Source {
             2 => -1,
             3 => 0,
             4 => self.below(256) as i64,
-            _ => self.next() as i64,
+            _ => self.bits() as i64,
         }
     }
 }
@@ -101,7 +101,7 @@ impl Generate for Uuid {
         if source.one_in(4) {
             return Uuid::ZERO;
         }
-        let (high, low) = (source.next(), source.next());
+        let (high, low) = (source.bits(), source.bits());
         Uuid((u128::from(high) << 64 | u128::from(low)).to_be_bytes())
     }
 }
@@ -155,7 +155,7 @@ impl Generate for UnknownTags {
             return UnknownTags::NONE;
         }
         let count = 1 + source.below(3);
-        let unknown = |_| UnknownTag { tag: 64 + source.next() as u32 / 2, value: source.bytes() };
+        let unknown = |_| UnknownTag { tag: 64 + source.bits() as u32 / 2, value: source.bytes() };
         (0..count).map(unknown).collect()
     }
 }

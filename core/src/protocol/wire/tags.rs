@@ -12,6 +12,7 @@ use super::writer::Writer;
 
 /// Tagged fields of a struct that we do not know: kept, and written back in their place.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[allow(clippy::box_collection, reason = "every struct carries this: one word, not three")]
 pub struct UnknownTags(Option<Box<Vec<UnknownTag>>>);
 
 /// A tagged field as it came.
