@@ -70,7 +70,7 @@ pub fn alter_incremental(
             Operation::Set(value) => value.to_string(),
             Operation::Append(value) => {
                 let mut items = current_items(target, op.name, "APPEND", &new)?;
-                for item in value.split(',') {
+                for item in items_given(value) {
                     if !items.iter().any(|known| known == item) {
                         items.push(item.to_string());
                     }
@@ -79,7 +79,11 @@ pub fn alter_incremental(
             }
             Operation::Subtract(value) => {
                 let mut items = current_items(target, op.name, "SUBTRACT", &new)?;
-                items.retain(|item| !value.split(',').any(|gone| gone == item));
+                for gone in items_given(value) {
+                    if let Some(at) = items.iter().position(|item| item == gone) {
+                        items.remove(at);
+                    }
+                }
                 items.join(",")
             }
         };
@@ -157,6 +161,14 @@ fn refuse_duplicates<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), Con
         return Err(ConfigError::invalid_request("Error due to duplicate config keys"));
     }
     Ok(())
+}
+
+/// The items of a value to be added or taken away, as Java splits it: nothing after the last that is not empty, but the
+/// empty text is one empty item.
+fn items_given(value: &str) -> impl Iterator<Item = &str> {
+    let trimmed = value.trim_end_matches(',');
+    let count = if trimmed.is_empty() && !value.is_empty() { 0 } else { usize::MAX };
+    trimmed.split(',').take(count)
 }
 
 /// The items that an operation starts from: those that are set, else those of the built-in default.

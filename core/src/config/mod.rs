@@ -11,6 +11,8 @@ mod describe;
 mod error;
 mod keys;
 mod layers;
+#[cfg(test)]
+mod recorded;
 mod rules;
 mod target;
 mod topic_config;

@@ -109,7 +109,7 @@ pub(in crate::config) const WITHOUT_EFFECT: &[Definition] = &[
         SASL,
     ),
     idle("process.roles", List, None, CONTROLLER),
-    idle("producer.id.expiration.check.interval.ms", Int, Some("600000"), EXPIRY),
+    idle("producer.id.expiration.check.interval.ms", Int, Some("600000"), EXPIRY).hidden(),
     idle("producer.purgatory.purge.interval.requests", Int, Some("1000"), PURGATORY),
     idle("remote.fetch.max.wait.ms", Int, Some("500"), TIERING),
     idle("remote.list.offsets.request.timeout.ms", Long, Some("30000"), TIERING),
