@@ -9,15 +9,23 @@
 extern crate alloc;
 
 pub mod catalogue;
+pub mod catalogue_owner;
 pub mod config;
+pub mod connection;
 pub mod fetch;
+pub mod gateway;
 pub mod ids;
 pub mod machine;
+pub mod owner;
 pub mod pieces;
 pub mod protocol;
 pub mod record;
+pub mod request;
+pub mod settings;
 pub mod shard_message;
 pub mod storage;
 pub mod time;
+pub mod timers;
 pub mod topic;
+pub mod upkeep;
 pub mod uuid;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::ids::{ConnId, ShardId, Ticket};
 use crate::pieces::Pieces;
+use crate::protocol::ErrorCode;
 use crate::shard_message::ShardMessage;
 use crate::storage::{StorageCommand, StorageError, StorageReply};
 
@@ -90,7 +91,7 @@ pub enum CloseReason {
     NotServed { key: i16, version: i16 },
     /// A Produce with acks=0 failed: closing is the only way to tell (`KafkaApis.handleProduceRequest`).
     #[error("a produce without acknowledgement failed with {0}")]
-    UnacknowledgedProduce(&'static str),
+    UnacknowledgedProduce(ErrorCode),
     /// No traffic for `connections.max.idle.ms`.
     #[error("idle")]
     Idle,

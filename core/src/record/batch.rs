@@ -243,7 +243,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The time all records share, if the batch has one.
-    pub(super) fn log_append_time(&self) -> Option<i64> {
+    pub fn log_append_time(&self) -> Option<i64> {
         match self.timestamp_type() {
             TimestampType::LogAppendTime => Some(self.max_timestamp()),
             TimestampType::CreateTime => None,

@@ -2,6 +2,9 @@
 
 pub mod compaction;
 pub mod epochs;
+pub mod partition;
+pub mod partitions;
 pub mod producers;
+pub mod recent;
 pub mod retention;
 pub mod snapshot;

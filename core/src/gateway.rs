@@ -1,0 +1,472 @@
+//! The machine of one shard: routing only. Connections, requests, partitions and the catalogue have rooms of their own.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use crate::catalogue::image::Image;
+use crate::catalogue::record::CatalogueRecord;
+use crate::catalogue_owner::CatalogueOwner;
+use crate::config::BrokerConfig;
+use crate::connection::{Answered, Connection, Reading, Slot};
+use crate::ids::{ConnId, ShardId, Ticket};
+use crate::machine::{CloseReason, Input, Level, Outbox, Output, PeerInfo};
+use crate::owner::{Around, Waiting};
+use crate::pieces::Pieces;
+use crate::protocol::{ApiKey, RequestError, Response, decode_request, encode_response};
+use crate::request::home::Home;
+use crate::request::{self, Begun, Progress, describe_log_dirs, local};
+use crate::settings::Settings;
+use crate::shard_message::{AskRef, Asker, Question, ShardMessage};
+use crate::storage::{StorageCommand, StorageError, StorageReply};
+use crate::time::{Instant, Now};
+use crate::timers::Timers;
+use crate::topic::partitions::Partitions;
+use crate::upkeep::Upkeep;
+use crate::upkeep::retention::Round;
+
+/// Between two steps of one round of upkeep.
+const UPKEEP_PAUSE: Duration = Duration::from_millis(20);
+
+/// One shard's machine.
+pub struct Gateway {
+    stage: Stage,
+    around: Around,
+    /// Only where the catalogue lives: on shard 0.
+    catalogue: Option<CatalogueOwner>,
+    connections: BTreeMap<ConnId, Connection>,
+    partitions: Partitions,
+    upkeep: Upkeep,
+    timers: Timers<Timer>,
+}
+
+/// What a deadline is for; equal times fire in this order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Timer {
+    /// A request must be answered with what there is.
+    Request(ConnId, u64),
+    /// A connection may have been idle for too long.
+    Idle(ConnId),
+    /// Segments and producers whose time is over.
+    Retention,
+    /// Compaction.
+    Cleaner,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The catalogue is being read.
+    Loading,
+    Serving,
+    /// No new requests; those accepted are answered.
+    Stopping,
+    Drained,
+}
+
+impl Gateway {
+    /// A machine that begins to load its catalogue at the first input.
+    pub fn new(settings: Settings, now: Now, out: &mut Outbox) -> Gateway {
+        let mut gateway = Gateway {
+            stage: Stage::Loading,
+            catalogue: (settings.shard == ShardId(0)).then(CatalogueOwner::default),
+            connections: BTreeMap::new(),
+            partitions: Partitions::default(),
+            upkeep: Upkeep::default(),
+            timers: Timers::default(),
+            around: Around::new(settings),
+        };
+        if let Some(catalogue) = &mut gateway.catalogue {
+            catalogue.load(&mut gateway.around.owner(now, out));
+        }
+        gateway
+    }
+
+    /// One step.
+    pub fn handle(&mut self, now: Now, input: Input, out: &mut Outbox) {
+        match input {
+            Input::Opened { conn, peer } => self.opened(now, conn, peer, out),
+            Input::Received { conn, bytes } => self.received(now, conn, bytes, out),
+            Input::Flushed { conn, bytes } => {
+                if let Some(connection) = self.connections.get_mut(&conn) {
+                    connection.flushed(bytes);
+                    connection.last_active = now.mono;
+                    self.advance(now, conn, out);
+                }
+            }
+            Input::Closed { conn } => self.closed(now, conn, out),
+            Input::Stored { ticket, outcome } => self.stored(now, ticket, outcome, out),
+            Input::FromShard { from, message } => self.message(now, from, message, out),
+            Input::Tick => self.tick(now, out),
+            Input::Stop => self.stop(now, out),
+        }
+        while let Some(message) = self.around.mail.pop() {
+            self.message(now, self.around.settings.shard, message, out);
+        }
+        self.finish_stopping(out);
+    }
+
+    /// When the next `Tick` is due, and what for.
+    pub fn next_deadline(&self) -> Option<(Instant, Timer)> {
+        self.timers.next()
+    }
+}
+
+/// Connections and their requests.
+impl Gateway {
+    fn opened(&mut self, now: Now, conn: ConnId, peer: PeerInfo, out: &mut Outbox) {
+        let broker = self.around.image.broker();
+        let refused = match self.stage {
+            Stage::Loading | Stage::Serving => local::over_connection_limits(&broker, &self.connections, &peer),
+            Stage::Stopping | Stage::Drained => Some(CloseReason::Stopping),
+        };
+        self.connections.insert(conn, Connection::new(peer, broker.socket_request_max_bytes, now.mono));
+        match refused {
+            Some(reason) => self.close(conn, reason, out),
+            None => self.watch_idle(conn, now.mono),
+        }
+    }
+
+    fn watch_idle(&mut self, conn: ConnId, since: Instant) {
+        if let Some(limit) = idle_limit(self.around.image.broker()) {
+            self.timers.set(Timer::Idle(conn), since + limit);
+        }
+    }
+
+    fn received(&mut self, now: Now, conn: ConnId, bytes: Bytes, out: &mut Outbox) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        if connection.closing {
+            return;
+        }
+        connection.last_active = now.mono;
+        if let Err(bad) = connection.received(bytes) {
+            let limit = self.around.image.broker().socket_request_max_bytes;
+            return self.close(conn, CloseReason::FrameLength { length: bad.0, limit }, out);
+        }
+        self.advance(now, conn, out);
+    }
+
+    fn closed(&mut self, now: Now, conn: ConnId, out: &mut Outbox) {
+        let Some(mut connection) = self.connections.remove(&conn) else { return };
+        self.timers.clear(Timer::Idle(conn));
+        let waiting: Vec<u64> = connection.responses.waiting().map(|(request, _)| request).collect();
+        for request in waiting {
+            self.timers.clear(Timer::Request(conn, request));
+            if let Some(slot) = connection.responses.pending(request) {
+                let ask = AskRef { conn, request, part: 0 };
+                slot.pending.abandon(&mut self.around.home(now, &connection.peer, ask, slot.version, out));
+            }
+        }
+    }
+
+    /// Begins what may begin, sends what may be sent.
+    fn advance(&mut self, now: Now, conn: ConnId, out: &mut Outbox) {
+        while self.stage == Stage::Serving
+            && let Some(frame) = self.connections.get_mut(&conn).and_then(Connection::next_frame)
+        {
+            self.begin(now, conn, &frame, out);
+        }
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        while let Some(pieces) = connection.pop_ready() {
+            out.push(Output::Send { conn, pieces });
+        }
+        match connection.reading() {
+            Some(Reading::Pause) => out.push(Output::PauseReading { conn }),
+            Some(Reading::Resume) => out.push(Output::ResumeReading { conn }),
+            None => {}
+        }
+    }
+
+    fn begin(&mut self, now: Now, conn: ConnId, frame: &Bytes, out: &mut Outbox) {
+        let (header, request) = match decode_request(frame, decode_budget(frame.len())) {
+            Ok(decoded) if local::is_served(decoded.0.api_key) => decoded,
+            Ok((header, _)) => {
+                let reason = CloseReason::NotServed { key: header.api_key.number(), version: header.api_version };
+                return self.close(conn, reason, out);
+            }
+            Err(RequestError::UnsupportedVersion(ApiKey::ApiVersions, prefix)) => {
+                return self.answer_too_new(conn, frame, prefix.correlation_id, out);
+            }
+            Err(error) => return self.close(conn, local::close_reason(&error), out),
+        };
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let request_number = connection.responses.next();
+        let ask = AskRef { conn, request: request_number, part: 0 };
+        let mut home = self.around.home(now, &connection.peer, ask, header.api_version, out);
+        let (pending, answer) = match request::begin(&mut home, request) {
+            Begun::Answer(response) => (request::Pending::Nothing, Some(response)),
+            Begun::Pending(pending) => (pending, None),
+        };
+        connection.begin(Slot {
+            key: header.api_key,
+            version: header.api_version,
+            correlation_id: header.correlation_id,
+            frame_bytes: frame.len(),
+            pending,
+        });
+        match answer {
+            Some(response) => self.answer(conn, request_number, Progress::Done(response), out),
+            None => self.begun(now, conn, request_number, out),
+        }
+    }
+
+    /// ApiVersions in a version that nobody here knows: only its header could be read.
+    fn answer_too_new(&mut self, conn: ConnId, frame: &Bytes, correlation_id: i32, out: &mut Outbox) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let request = connection.begin(Slot {
+            key: ApiKey::ApiVersions,
+            version: 0,
+            correlation_id,
+            frame_bytes: frame.len(),
+            pending: request::Pending::Nothing,
+        });
+        self.answer(conn, request, Progress::Done(local::api_versions_too_new()), out);
+    }
+
+    /// A pending request has its place: it may be complete already, or need a deadline.
+    fn begun(&mut self, now: Now, conn: ConnId, request: u64, out: &mut Outbox) {
+        self.with_pending(now, conn, request, out, request::Pending::settle);
+        let slot = self.connections.get_mut(&conn).and_then(|connection| connection.responses.pending(request));
+        if let Some(deadline) = slot.and_then(|slot| slot.pending.deadline()) {
+            self.timers.set(Timer::Request(conn, request), deadline);
+        }
+    }
+
+    /// Lets a pending request take a step, and answers it when that was the last.
+    fn with_pending(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        request: u64,
+        out: &mut Outbox,
+        step: impl FnOnce(&mut request::Pending, &mut Home<'_>) -> Progress,
+    ) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let Some(slot) = connection.responses.pending(request) else { return };
+        let ask = AskRef { conn, request, part: 0 };
+        let mut home = self.around.home(now, &connection.peer, ask, slot.version, out);
+        let progress = step(&mut slot.pending, &mut home);
+        self.answer(conn, request, progress, out);
+    }
+
+    fn answer(&mut self, conn: ConnId, request: u64, progress: Progress, out: &mut Outbox) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let answered = match progress {
+            Progress::Waits => return,
+            Progress::Close(reason) => return self.close(conn, reason, out),
+            Progress::Silent => Answered::Silence,
+            Progress::Done(response) => {
+                let Some(slot) = connection.responses.pending(request) else { return };
+                match encode(&response, slot) {
+                    Ok(pieces) => Answered::Frame(pieces),
+                    Err(reason) => return self.close(conn, reason, out),
+                }
+            }
+        };
+        connection.answer(request, answered);
+        self.timers.clear(Timer::Request(conn, request));
+    }
+
+    fn close(&mut self, conn: ConnId, reason: CloseReason, out: &mut Outbox) {
+        if let Some(connection) = self.connections.get_mut(&conn)
+            && !connection.closing
+        {
+            connection.closing = true;
+            self.timers.clear(Timer::Idle(conn));
+            out.push(Output::Close { conn, reason });
+        }
+    }
+}
+
+/// Messages, storage, time.
+impl Gateway {
+    fn message(&mut self, now: Now, from: ShardId, message: ShardMessage, out: &mut Outbox) {
+        match message {
+            ShardMessage::Ask(ask, question) => self.asked(now, Asker { shard: from, ask }, question, out),
+            ShardMessage::Told(ask, answer) => {
+                let told = |pending: &mut request::Pending, home: &mut Home<'_>| pending.told(home, ask.part, answer);
+                self.with_pending(now, ask.conn, ask.request, out, told);
+                self.advance(now, ask.conn, out);
+            }
+            ShardMessage::Forget(ask, log) => self.partitions.forget(Asker { shard: from, ask }, log),
+            ShardMessage::Loaded { number, image } => self.loaded(now, number, &image, out),
+            ShardMessage::Changed { number, records } => self.changed(now, number, &records, out),
+            ShardMessage::Applied { number } => {
+                if let Some(catalogue) = &mut self.catalogue {
+                    catalogue.applied(&mut self.around.owner(now, out), number);
+                }
+            }
+        }
+    }
+
+    fn asked(&mut self, now: Now, asker: Asker, question: Question, out: &mut Outbox) {
+        let mut owner = self.around.owner(now, out);
+        match question {
+            Question::Partition(log, question) => self.partitions.ask(&mut owner, asker, log, question),
+            Question::LogDirs => owner.stores.submit(owner.out, Waiting::LogList(asker), StorageCommand::List),
+            Question::Catalogue(question) => match &mut self.catalogue {
+                Some(catalogue) => catalogue.ask(&mut owner, asker, question),
+                None => panic!("shard {} does not own the catalogue", self.around.settings.shard),
+            },
+        }
+    }
+
+    fn stored(
+        &mut self,
+        now: Now,
+        ticket: Ticket,
+        outcome: Result<StorageReply, StorageError>,
+        out: &mut Outbox,
+    ) {
+        let Some(waiting) = self.around.stores.take(ticket) else {
+            panic!("{ticket:?} was answered twice or never asked");
+        };
+        let mut owner = self.around.owner(now, out);
+        match waiting {
+            Waiting::Partition(log, wait) => self.partitions.stored(&mut owner, log, wait, outcome),
+            Waiting::Catalogue(wait) => {
+                if let Some(catalogue) = &mut self.catalogue {
+                    catalogue.stored(&mut owner, wait, outcome);
+                }
+            }
+            Waiting::Upkeep(wait) => self.upkeep.stored(&mut owner, &mut self.partitions, wait, outcome),
+            Waiting::LogList(asker) => describe_log_dirs::listed(&mut owner, asker, outcome),
+            Waiting::LogVolume(asker, logs) => describe_log_dirs::measured(&mut owner, asker, logs, outcome),
+            Waiting::Deletion(log) => {
+                if let Err(error) = outcome {
+                    owner.note(Level::Warn, format!("log {log} could not be deleted: {error}"));
+                }
+            }
+        }
+    }
+
+    /// The whole catalogue, once, at the start.
+    fn loaded(&mut self, now: Now, number: u64, image: &Bytes, out: &mut Outbox) {
+        match Image::restore(image, self.around.settings.properties.clone()) {
+            Ok(image) => self.around.image = image,
+            Err(error) => return out.push(Output::Failed { text: format!("the catalogue cannot be read: {error}") }),
+        }
+        if self.stage == Stage::Loading {
+            self.stage = Stage::Serving;
+        }
+        self.timers.set(Timer::Retention, now.mono + retention_interval(self.around.image.broker()));
+        self.timers.set(Timer::Cleaner, now.mono + cleaner_backoff(self.around.image.broker()));
+        out.push(Output::Ready);
+        self.applied(now, number, out);
+        let waiting: Vec<ConnId> = self.connections.keys().copied().collect();
+        waiting.into_iter().for_each(|conn| self.advance(now, conn, out));
+    }
+
+    fn changed(&mut self, now: Now, number: u64, records: &[CatalogueRecord], out: &mut Outbox) {
+        for record in records {
+            match self.around.image.apply(record) {
+                Ok(gone) => {
+                    let mut owner = self.around.owner(now, out);
+                    gone.into_iter().for_each(|log| self.partitions.deleted(&mut owner, log));
+                }
+                Err(error) => {
+                    let text = format!("a change of the catalogue cannot be applied: {error}");
+                    return out.push(Output::Failed { text });
+                }
+            }
+        }
+        self.applied(now, number, out);
+    }
+
+    fn applied(&mut self, now: Now, number: u64, out: &mut Outbox) {
+        let owner = self.around.owner(now, out);
+        owner.mail.send(owner.out, ShardId(0), ShardMessage::Applied { number });
+    }
+
+    fn tick(&mut self, now: Now, out: &mut Outbox) {
+        while let Some(timer) = self.timers.pop_due(now.mono) {
+            match timer {
+                Timer::Request(conn, request) => {
+                    self.with_pending(now, conn, request, out, request::Pending::expire);
+                    self.advance(now, conn, out);
+                }
+                Timer::Idle(conn) => self.idle(now, conn, out),
+                Timer::Cleaner => {
+                    self.upkeep.cleaner.look(&mut self.around.owner(now, out), &mut self.partitions);
+                    self.timers.set(Timer::Cleaner, now.mono + cleaner_backoff(self.around.image.broker()));
+                }
+                Timer::Retention => {
+                    let round = self.upkeep.retention.step(&mut self.around.owner(now, out), &mut self.partitions);
+                    let pause = match round {
+                        Round::Goes => UPKEEP_PAUSE,
+                        Round::Over => retention_interval(self.around.image.broker()),
+                    };
+                    self.timers.set(Timer::Retention, now.mono + pause);
+                }
+            }
+        }
+    }
+
+    fn idle(&mut self, now: Now, conn: ConnId, out: &mut Outbox) {
+        let Some(connection) = self.connections.get(&conn) else { return };
+        let Some(limit) = idle_limit(self.around.image.broker()) else { return };
+        let until = connection.last_active + limit;
+        if until > now.mono || connection.is_busy() {
+            self.timers.set(Timer::Idle(conn), until.max(now.mono + Duration::from_secs(1)));
+        } else {
+            self.close(conn, CloseReason::Idle, out);
+        }
+    }
+
+    /// What is accepted is answered; the rest is not begun.
+    fn stop(&mut self, now: Now, out: &mut Outbox) {
+        if self.stage == Stage::Drained {
+            return;
+        }
+        self.stage = Stage::Stopping;
+        self.partitions.snapshot_all(&mut self.around.owner(now, out));
+        // Parked fetches would keep the node for as long as their clients like.
+        let parked = self.timers.keys().filter_map(|timer| match timer {
+            Timer::Request(conn, request) => Some((conn, request)),
+            Timer::Idle(_) | Timer::Retention | Timer::Cleaner => None,
+        });
+        for (conn, request) in parked.collect::<Vec<_>>() {
+            self.with_pending(now, conn, request, out, request::Pending::hurry);
+            self.advance(now, conn, out);
+        }
+        self.timers.clear(Timer::Retention);
+        self.timers.clear(Timer::Cleaner);
+    }
+
+    fn finish_stopping(&mut self, out: &mut Outbox) {
+        if self.stage == Stage::Stopping
+            && self.around.stores.is_empty()
+            && self.connections.values().all(|connection| connection.responses.is_empty())
+        {
+            self.stage = Stage::Drained;
+            out.push(Output::Drained);
+        }
+    }
+}
+
+/// `connections.max.idle.ms`; none when it is negative.
+fn idle_limit(broker: &BrokerConfig) -> Option<Duration> {
+    u64::try_from(broker.connections_max_idle_ms).ok().map(Duration::from_millis)
+}
+
+/// `log.retention.check.interval.ms`.
+fn retention_interval(broker: &BrokerConfig) -> Duration {
+    Duration::from_millis(u64::try_from(broker.log_retention_check_interval_ms).unwrap_or(u64::MAX))
+}
+
+/// `log.cleaner.backoff.ms`.
+fn cleaner_backoff(broker: &BrokerConfig) -> Duration {
+    Duration::from_millis(u64::try_from(broker.log_cleaner_backoff_ms).unwrap_or(u64::MAX))
+}
+
+/// What the arrays of a request may take in memory: tiny elements grow by about this much.
+fn decode_budget(frame: usize) -> usize {
+    frame.saturating_mul(64).saturating_add(4096).min(frame.saturating_add(256 << 20))
+}
+
+fn encode(response: &Response, slot: &Slot) -> Result<Pieces, CloseReason> {
+    encode_response(response, slot.correlation_id, slot.version)
+        .map_err(|error| CloseReason::Unencodable(format!("{error}")))
+}

@@ -1,0 +1,86 @@
+//! Requests that change the catalogue: carried to its owner, answered once the change is durable and applied on every
+//! shard.
+
+use alloc::vec::Vec;
+
+use super::home::Home;
+use super::{Begun, Pending};
+use crate::catalogue::metadata;
+use crate::ids::ShardId;
+use crate::protocol::metadata::MetadataRequest;
+use crate::protocol::Str;
+use crate::protocol::{Request, Response};
+use crate::shard_message::{Answer, Question, ShardMessage};
+
+/// What the owner of the catalogue can be asked.
+#[derive(Debug)]
+pub enum CatalogueQuestion {
+    /// An administrator's request, whole.
+    Change { request: Request, version: i16, listener: u16 },
+    /// Topics that a client wants and that are made on demand (`auto.create.topics.enable`).
+    CreateOnDemand(Vec<Str>),
+    /// A block of producer ids for one shard.
+    ProducerIds,
+}
+
+/// What the owner of the catalogue answers.
+#[derive(Debug)]
+pub enum CatalogueAnswer {
+    /// The response to a change.
+    Changed(Response),
+    /// The topics exist now, or cannot be made; looking again tells.
+    Created,
+    /// The first id and how many, or none when they could not be made durable.
+    ProducerIds(Option<(i64, u32)>),
+}
+
+/// A request that waits for the catalogue.
+#[derive(Debug)]
+pub enum Awaiting {
+    Change,
+    /// Answered from the image once the missing topics were made.
+    Metadata(MetadataRequest),
+}
+
+/// Carries a change to the owner.
+pub fn ask(home: &mut Home<'_>, request: Request) -> Pending {
+    let (version, listener) = (home.version, home.peer.listener);
+    send(home, CatalogueQuestion::Change { request, version, listener });
+    Pending::Catalogue(Awaiting::Change)
+}
+
+/// Answers Metadata (3) from the image, after having missing topics made if the client and the broker allow it.
+pub fn metadata(home: &mut Home<'_>, request: MetadataRequest) -> Begun {
+    let missing = metadata::to_create(&home.catalogue_context(), &request);
+    if missing.is_empty() {
+        return Begun::Answer(Response::Metadata(metadata::answer(&home.catalogue_context(), &request)));
+    }
+    send(home, CatalogueQuestion::CreateOnDemand(missing));
+    Begun::Pending(Pending::Catalogue(Awaiting::Metadata(request)))
+}
+
+/// Asks the owner of the catalogue for something.
+pub fn send(home: &mut Home<'_>, question: CatalogueQuestion) {
+    let message = ShardMessage::Ask(home.ask_ref(0), Question::Catalogue(question));
+    home.mail.send(home.out, ShardId(0), message);
+}
+
+impl Awaiting {
+    /// The owner has answered.
+    pub fn told(&mut self, home: &mut Home<'_>, answer: CatalogueAnswer) -> Response {
+        match (self, answer) {
+            (Awaiting::Change, CatalogueAnswer::Changed(response)) => response,
+            (Awaiting::Metadata(request), CatalogueAnswer::Created) => {
+                Response::Metadata(metadata::answer(&home.catalogue_context(), request))
+            }
+            (awaiting, answer) => panic!("{awaiting:?} was answered with {answer:?}"),
+        }
+    }
+}
+
+/// Wraps an answer for the way home.
+impl From<CatalogueAnswer> for Answer {
+    fn from(answer: CatalogueAnswer) -> Answer {
+        Answer::Catalogue(answer)
+    }
+}

@@ -1,0 +1,284 @@
+//! Fetch (1), versions 0-18: reads batches.
+//!
+//! v3 a bound on the whole answer and partition order (KIP-74); v4 isolation level (KIP-98); v5 log start (KIP-107); v7
+//! sessions (KIP-227); v9 leader epochs (KIP-320); v10 zstd (KIP-110); v11 rack (KIP-392); v12 divergence (KIP-595);
+//! v13 topic ids (KIP-516); v15 replica state (KIP-903); v16 node endpoints (KIP-951); v17 and v18 concern replicas.
+//!
+//! First every owner is asked how much there is; below `min_bytes` the fetch parks and is woken by appends or by its
+//! deadline; then what fits is collected, in order, and answered.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use alloc::sync::Arc;
+
+use super::home::{Home, Parts};
+use super::{Begun, Pending, fetch_answer};
+use crate::fetch::session::{PartitionName, Resolved, SessionError, SessionRequest, Target};
+use crate::ids::LogId;
+use crate::pieces::Pieces;
+use crate::protocol::Response;
+use crate::protocol::ErrorCode;
+use crate::protocol::fetch::{FetchRequest, FetchResponse};
+use crate::protocol::Str;
+use crate::shard_message::{FetchPosition, Found, PartitionAnswer, PartitionQuestion, Probed, ShardMessage};
+use crate::time::Instant;
+
+/// First version that names topics by id.
+const TOPIC_IDS: i16 = 13;
+
+/// A Fetch under way.
+#[derive(Debug)]
+pub struct Fetching {
+    pub(super) session: Resolved,
+    /// One for each target of the session, in order.
+    pub(super) reads: Vec<Read>,
+    min_bytes: usize,
+    pub(super) max_bytes: usize,
+    pub(super) read_committed: bool,
+    /// When it is answered with what there is.
+    pub deadline: Instant,
+    stage: Stage,
+    /// What is awaited: the index in `reads`.
+    parts: Parts<usize>,
+}
+
+/// The read of one target.
+#[derive(Debug)]
+pub struct Read {
+    log: Option<LogId>,
+    pub(super) state: ReadState,
+}
+
+/// How far the read of one partition is.
+#[derive(Debug)]
+pub enum ReadState {
+    Asked,
+    Refused(ErrorCode),
+    Probed(Probed),
+    Collected(Probed, Pieces),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Owners are asked what there is.
+    Probing,
+    /// There is too little: watches are set and the deadline runs.
+    Parked,
+    /// The engine is reading.
+    Collecting,
+}
+
+/// Resolves the session and asks every owner what there is.
+pub fn begin(home: &mut Home<'_>, request: &FetchRequest) -> Begun {
+    // Followers are not served: there is nothing to replicate.
+    if request.replica_id >= 0 || request.replica_state.replica_id >= 0 {
+        return refuse(ErrorCode::INVALID_REQUEST);
+    }
+    match home.sessions.resolve(home.now.mono, session_request(request, home.version)) {
+        Ok(session) => Begun::Pending(Pending::Fetch(start(home, request, session))),
+        Err(error) => refuse(session_error(error)),
+    }
+}
+
+pub(super) fn session_error(error: SessionError) -> ErrorCode {
+    match error {
+        SessionError::NotFound(_) => ErrorCode::FETCH_SESSION_ID_NOT_FOUND,
+        SessionError::WrongEpoch { .. } => ErrorCode::INVALID_FETCH_SESSION_EPOCH,
+        SessionError::MixedTopicIds(_) => ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR,
+    }
+}
+
+fn refuse(error: ErrorCode) -> Begun {
+    Begun::Answer(Response::Fetch(FetchResponse { error_code: error, ..Default::default() }))
+}
+
+fn session_request(request: &FetchRequest, version: i16) -> SessionRequest {
+    let name = |topic: &Arc<str>, topic_id, partition| PartitionName { topic_id, topic: topic.clone(), partition };
+    let mut targets = Vec::new();
+    for topic in &request.topics {
+        let shared = shared(&topic.topic);
+        targets.extend(topic.partitions.iter().map(|partition| Target {
+            name: name(&shared, topic.topic_id, partition.partition),
+            fetch_offset: partition.fetch_offset,
+            max_bytes: partition.partition_max_bytes,
+            current_leader_epoch: partition.current_leader_epoch,
+            last_fetched_epoch: partition.last_fetched_epoch,
+        }));
+    }
+    let forgotten = request.forgotten_topics_data.iter().flat_map(|topic| {
+        let shared = shared(&topic.topic);
+        topic.partitions.iter().map(move |partition| name(&shared, topic.topic_id, *partition))
+    });
+    SessionRequest {
+        session_id: request.session_id,
+        session_epoch: request.session_epoch,
+        by_id: version >= TOPIC_IDS,
+        targets,
+        forgotten: forgotten.collect(),
+    }
+}
+
+/// Sessions outlive the frame that a name came in.
+fn shared(topic: &Str) -> Arc<str> {
+    Arc::from(topic.as_ref() as &str)
+}
+
+fn start(home: &mut Home<'_>, request: &FetchRequest, session: Resolved) -> Fetching {
+    let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
+    let limit = home.broker.fetch_max_bytes;
+    let mut fetching = Fetching {
+        reads: Vec::with_capacity(session.targets.len()),
+        min_bytes: usize::try_from(request.min_bytes).unwrap_or(0),
+        max_bytes: usize::try_from(request.max_bytes).unwrap_or(0).min(limit),
+        read_committed: request.isolation_level == 1,
+        deadline: home.now.mono + wait,
+        stage: Stage::Probing,
+        parts: Parts::default(),
+        session,
+    };
+    for index in 0..fetching.session.targets.len() {
+        fetching.probe(home, index);
+    }
+    fetching
+}
+
+impl Fetching {
+    fn probe(&mut self, home: &mut Home<'_>, index: usize) {
+        let target = &self.session.targets[index];
+        let read = match home.find(&target.name.topic, target.name.topic_id, self.session.by_id, target.name.partition) {
+            Err(error) => Read { log: None, state: ReadState::Refused(error) },
+            Ok(log) => {
+                home.ask(self.parts.expect(index), log, PartitionQuestion::Probe(position(target)));
+                Read { log: Some(log), state: ReadState::Asked }
+            }
+        };
+        self.reads.push(read);
+    }
+
+    /// Takes one owner's answer; gives the response when the fetch is done.
+    pub fn told(&mut self, home: &mut Home<'_>, part: u32, answer: PartitionAnswer) -> Option<FetchResponse> {
+        let read = self.parts.take(part).and_then(|index| self.reads.get_mut(index))?;
+        match (answer, &read.state) {
+            (PartitionAnswer::Probed(Ok(probed)), _) => read.state = ReadState::Probed(probed),
+            (PartitionAnswer::Probed(Err(error)) | PartitionAnswer::Collected(Err(error)), _) => {
+                read.state = ReadState::Refused(error);
+            }
+            (PartitionAnswer::Collected(Ok(pieces)), ReadState::Probed(probed)) => {
+                read.state = ReadState::Collected(*probed, pieces);
+            }
+            (other, state) => panic!("a fetch was answered with {other:?} in {state:?}"),
+        }
+        self.advance(home)
+    }
+
+    /// Does what can be done now.
+    pub fn advance(&mut self, home: &mut Home<'_>) -> Option<FetchResponse> {
+        match self.stage {
+            Stage::Probing if !self.parts.is_complete() => None,
+            Stage::Collecting if !self.parts.is_complete() => None,
+            Stage::Collecting => Some(fetch_answer::finish(self, home)),
+            Stage::Probing | Stage::Parked if self.is_enough(home.now.mono) => self.collect(home),
+            Stage::Probing => {
+                self.park(home);
+                None
+            }
+            Stage::Parked => {
+                self.watch_again(home);
+                None
+            }
+        }
+    }
+
+    /// Whether it can be answered now (`DelayedFetch.tryComplete`).
+    fn is_enough(&self, now: Instant) -> bool {
+        let mut bytes = 0;
+        for read in &self.reads {
+            match &read.state {
+                ReadState::Refused(_) | ReadState::Probed(Probed { found: Found::Diverging { .. }, .. }) => return true,
+                ReadState::Probed(Probed { found: Found::Bytes(more), .. }) => bytes += more,
+                ReadState::Probed(Probed { found: Found::Nothing, .. })
+                | ReadState::Asked
+                | ReadState::Collected(..) => {}
+            }
+        }
+        bytes >= self.min_bytes || now >= self.deadline || self.reads.is_empty()
+    }
+
+    /// Has every owner say when there is more.
+    fn park(&mut self, home: &mut Home<'_>) {
+        self.stage = Stage::Parked;
+        for index in 0..self.reads.len() {
+            self.watch(home, index);
+        }
+    }
+
+    /// The partition that has just been heard of is watched again; the others still are.
+    fn watch_again(&mut self, home: &mut Home<'_>) {
+        let awaited: alloc::collections::BTreeSet<usize> = self.parts.awaited().copied().collect();
+        for index in 0..self.reads.len() {
+            if !awaited.contains(&index) {
+                self.watch(home, index);
+            }
+        }
+    }
+
+    fn watch(&mut self, home: &mut Home<'_>, index: usize) {
+        let Some(Read { log: Some(log), state: ReadState::Probed(probed) }) = self.reads.get(index) else {
+            return;
+        };
+        let question = PartitionQuestion::Watch {
+            position: position(&self.session.targets[index]),
+            known_high_watermark: probed.high_watermark,
+        };
+        let log = *log;
+        let part = self.parts.expect(index);
+        home.ask(part, log, question);
+    }
+
+    /// Asks for the records that fit, in the order of the request. The first that has any gives at least one batch,
+    /// whatever its size (KIP-74): the engine sees to it, and `fetch_answer` drops what is over for the others.
+    fn collect(&mut self, home: &mut Home<'_>) -> Option<FetchResponse> {
+        self.abandon(home);
+        self.stage = Stage::Collecting;
+        let mut left = self.max_bytes;
+        let mut first = true;
+        for index in 0..self.reads.len() {
+            let Some(Read { log: Some(log), state: ReadState::Probed(probed) }) = self.reads.get(index) else {
+                continue;
+            };
+            let target = &self.session.targets[index];
+            let Found::Bytes(available) = probed.found else { continue };
+            if left == 0 && !first {
+                break;
+            }
+            let max_bytes = usize::try_from(target.max_bytes).unwrap_or(0).min(left);
+            let (log, from) = (*log, target.fetch_offset);
+            left -= available.min(max_bytes);
+            first = false;
+            let part = self.parts.expect(index);
+            home.ask(part, log, PartitionQuestion::Collect { from, max_bytes });
+        }
+        self.advance(home)
+    }
+
+    /// Takes back every watch: the fetch is answered, or its connection is gone.
+    pub fn abandon(&mut self, home: &mut Home<'_>) {
+        for (part, index) in self.parts.cancel() {
+            if let Some(log) = self.reads.get(index).and_then(|read| read.log) {
+                let owner = log.owner(home.settings.shards);
+                let message = ShardMessage::Forget(home.ask_ref(part), log);
+                home.mail.send(home.out, owner, message);
+            }
+        }
+    }
+}
+
+fn position(target: &Target) -> FetchPosition {
+    FetchPosition {
+        fetch_offset: target.fetch_offset,
+        max_bytes: target.max_bytes,
+        current_leader_epoch: target.current_leader_epoch,
+        last_fetched_epoch: target.last_fetched_epoch,
+    }
+}

@@ -1,0 +1,117 @@
+//! What a node answers from what every shard knows, and how it refuses what it does not serve.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+
+use super::home::Home;
+use crate::catalogue::{
+    ApiVersions, describe_cluster, describe_configs, describe_topic_partitions, list_config_resources,
+};
+use crate::config::BrokerConfig;
+use crate::connection::Connection;
+use crate::ids::ConnId;
+use crate::machine::{CloseReason, PeerInfo};
+use crate::protocol::wire::VersionRange;
+use crate::protocol::{ApiKey, Request, RequestError, Response};
+
+/// The APIs that this node serves, all in every version that is declared: what ApiVersions tells, and nothing else is
+/// taken. Those of groups and transactions come with them.
+const SERVED: &[(ApiKey, VersionRange)] = &[
+    served(ApiKey::Produce),
+    served(ApiKey::Fetch),
+    served(ApiKey::ListOffsets),
+    served(ApiKey::Metadata),
+    served(ApiKey::ApiVersions),
+    served(ApiKey::CreateTopics),
+    served(ApiKey::DeleteTopics),
+    served(ApiKey::DeleteRecords),
+    served(ApiKey::InitProducerId),
+    served(ApiKey::OffsetForLeaderEpoch),
+    served(ApiKey::DescribeConfigs),
+    served(ApiKey::AlterConfigs),
+    served(ApiKey::DescribeLogDirs),
+    served(ApiKey::CreatePartitions),
+    served(ApiKey::IncrementalAlterConfigs),
+    served(ApiKey::DescribeCluster),
+    served(ApiKey::DescribeProducers),
+    served(ApiKey::ListConfigResources),
+    served(ApiKey::DescribeTopicPartitions),
+];
+
+/// No feature is on: neither groups of KIP-848 nor transactions are served.
+const API_VERSIONS: ApiVersions<'static> = ApiVersions { served: SERVED, features: &[] };
+
+const fn served(key: ApiKey) -> (ApiKey, VersionRange) {
+    (key, key.versions())
+}
+
+/// Whether requests of this key are taken.
+pub fn is_served(key: ApiKey) -> bool {
+    SERVED.iter().any(|(known, _)| *known == key)
+}
+
+/// Answers what needs no owner; none for a request that does.
+pub fn answer(home: &Home<'_>, request: &Request) -> Option<Response> {
+    let context = &home.catalogue_context();
+    Some(match request {
+        Request::ApiVersions(request) => API_VERSIONS.answer(context, request).into(),
+        Request::DescribeConfigs(request) => describe_configs::answer(context, request).into(),
+        Request::DescribeCluster(request) => describe_cluster::answer(context, request).into(),
+        Request::DescribeTopicPartitions(request) => describe_topic_partitions::answer(context, request).into(),
+        Request::ListConfigResources(request) => list_config_resources::answer(context, request).into(),
+        Request::Produce(_)
+        | Request::Fetch(_)
+        | Request::ListOffsets(_)
+        | Request::Metadata(_)
+        | Request::FindCoordinator(_)
+        | Request::CreateTopics(_)
+        | Request::DeleteTopics(_)
+        | Request::DeleteRecords(_)
+        | Request::InitProducerId(_)
+        | Request::OffsetForLeaderEpoch(_)
+        | Request::AlterConfigs(_)
+        | Request::DescribeLogDirs(_)
+        | Request::CreatePartitions(_)
+        | Request::IncrementalAlterConfigs(_)
+        | Request::DescribeProducers(_) => return None,
+    })
+}
+
+/// The answer to an ApiVersions request that is newer than any we know (KIP-511).
+pub fn api_versions_too_new() -> Response {
+    API_VERSIONS.unsupported().into()
+}
+
+/// Why a frame that is no request ends its connection.
+pub fn close_reason(error: &RequestError) -> CloseReason {
+    match error {
+        RequestError::UnknownKey(prefix) | RequestError::UnsupportedVersion(_, prefix) => {
+            CloseReason::NotServed { key: prefix.api_key, version: prefix.api_version }
+        }
+        RequestError::Header(_) | RequestError::Malformed(..) => CloseReason::Unreadable(format!("{error}")),
+    }
+}
+
+/// Which limit one more connection would break (`max.connections`, `max.connections.per.ip`), if any.
+pub fn over_connection_limits(
+    broker: &BrokerConfig,
+    connections: &BTreeMap<ConnId, Connection>,
+    peer: &PeerInfo,
+) -> Option<CloseReason> {
+    if connections.len() >= broker.max_connections {
+        return Some(CloseReason::TooMany("max.connections"));
+    }
+    let address = address_of(peer);
+    let own = broker.max_connections_per_ip_overrides.iter().find(|(known, _)| known == address);
+    let limit = own.map_or(broker.max_connections_per_ip, |(_, limit)| *limit);
+    // Counting them all is only worth it where a limit is set that could be reached.
+    if connections.len() < limit {
+        return None;
+    }
+    let same = connections.values().filter(|other| address_of(&other.peer) == address).count();
+    (same >= limit).then_some(CloseReason::TooMany("max.connections.per.ip"))
+}
+
+fn address_of(peer: &PeerInfo) -> &str {
+    peer.peer.rsplit_once(':').map_or(peer.peer.as_str(), |(address, _)| address)
+}

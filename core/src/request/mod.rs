@@ -1,0 +1,211 @@
+//! Requests at home: one file for each API that reaches owners. What needs no owner is answered from the catalogue's
+//! image by `catalogue`'s handlers.
+
+pub mod catalogue;
+pub mod delete_records;
+pub mod describe_log_dirs;
+pub mod describe_producers;
+pub mod fetch;
+mod fetch_answer;
+pub mod home;
+pub mod init_producer_id;
+pub mod list_offsets;
+pub mod local;
+pub mod offset_for_leader_epoch;
+pub mod produce;
+
+use crate::machine::CloseReason;
+use crate::protocol::delete_records::DeleteRecordsResponse;
+use crate::protocol::describe_producers::DescribeProducersResponse;
+use crate::protocol::list_offsets::ListOffsetsResponse;
+use crate::protocol::offset_for_leader_epoch::OffsetForLeaderEpochResponse;
+use crate::protocol::{Request, Response};
+use crate::request::home::{Gather, Home};
+use crate::shard_message::Answer;
+use crate::time::Instant;
+
+/// A request that waits for owners: data, so that it can be counted, printed and limited.
+#[derive(Debug)]
+pub enum Pending {
+    Produce(produce::Producing),
+    Fetch(fetch::Fetching),
+    ListOffsets(Gather<ListOffsetsResponse>),
+    DeleteRecords(Gather<DeleteRecordsResponse>),
+    EpochEnds(Gather<OffsetForLeaderEpochResponse>),
+    Producers(Gather<DescribeProducersResponse>),
+    LogDirs(describe_log_dirs::Gathering),
+    Catalogue(catalogue::Awaiting),
+    ProducerId,
+    /// It was answered when it began.
+    Nothing,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub enum Begun {
+    Answer(Response),
+    Pending(Pending),
+}
+
+/// What became of a pending request after one more answer.
+#[derive(Debug)]
+pub enum Progress {
+    Waits,
+    Done(Response),
+    /// A Produce with acks=0: nothing to send.
+    Silent,
+    /// The connection has to be closed.
+    Close(CloseReason),
+}
+
+/// Begins a request.
+pub fn begin(home: &mut Home<'_>, request: Request) -> Begun {
+    match request {
+        Request::Produce(request) => Begun::Pending(Pending::Produce(produce::start(home, request))),
+        Request::Fetch(request) => fetch::begin(home, &request),
+        Request::ListOffsets(request) => {
+            Begun::Pending(Pending::ListOffsets(list_offsets::start(home, &request)))
+        }
+        Request::DeleteRecords(request) => {
+            Begun::Pending(Pending::DeleteRecords(delete_records::start(home, &request)))
+        }
+        Request::OffsetForLeaderEpoch(request) => {
+            Begun::Pending(Pending::EpochEnds(offset_for_leader_epoch::start(home, &request)))
+        }
+        Request::DescribeProducers(request) => {
+            Begun::Pending(Pending::Producers(describe_producers::start(home, &request)))
+        }
+        Request::DescribeLogDirs(request) => {
+            Begun::Pending(Pending::LogDirs(describe_log_dirs::start(home, &request)))
+        }
+        Request::InitProducerId(request) => init_producer_id::begin(home, &request),
+        Request::Metadata(request) => catalogue::metadata(home, request),
+        Request::CreateTopics(_)
+        | Request::DeleteTopics(_)
+        | Request::CreatePartitions(_)
+        | Request::AlterConfigs(_)
+        | Request::IncrementalAlterConfigs(_) => Begun::Pending(catalogue::ask(home, request)),
+        Request::ApiVersions(_)
+        | Request::DescribeConfigs(_)
+        | Request::DescribeCluster(_)
+        | Request::DescribeTopicPartitions(_)
+        | Request::ListConfigResources(_)
+        | Request::FindCoordinator(_) => match local::answer(home, &request) {
+            Some(response) => Begun::Answer(response),
+            None => panic!("{:?} is not served", request.api_key()),
+        },
+    }
+}
+
+impl Pending {
+    /// Takes an owner's answer.
+    pub fn told(&mut self, home: &mut Home<'_>, part: u32, answer: Answer) -> Progress {
+        let response = match (self, answer) {
+            (Pending::Produce(producing), Answer::Partition(answer)) => {
+                let done = producing.told(part, answer);
+                return done.map_or(Progress::Waits, |response| producing.conclude(response));
+            }
+            (Pending::Fetch(fetching), Answer::Partition(answer)) => {
+                fetching.told(home, part, answer).map(Response::Fetch)
+            }
+            (Pending::ListOffsets(gather), Answer::Partition(answer)) => {
+                let version = home.version;
+                let fill = |response: &mut _, place, answer| list_offsets::fill(version, response, place, answer);
+                gather.told(part, answer, fill).map(Response::ListOffsets)
+            }
+            (Pending::DeleteRecords(gather), Answer::Partition(answer)) => {
+                gather.told(part, answer, delete_records::fill).map(Response::DeleteRecords)
+            }
+            (Pending::EpochEnds(gather), Answer::Partition(answer)) => {
+                gather.told(part, answer, offset_for_leader_epoch::fill).map(Response::OffsetForLeaderEpoch)
+            }
+            (Pending::Producers(gather), Answer::Partition(answer)) => {
+                gather.told(part, answer, describe_producers::fill).map(Response::DescribeProducers)
+            }
+            (Pending::LogDirs(gathering), Answer::LogDirs(answer)) => gathering.told(home, answer),
+            (Pending::Catalogue(awaiting), Answer::Catalogue(answer)) => Some(awaiting.told(home, answer)),
+            (Pending::ProducerId, Answer::Catalogue(answer)) => Some(init_producer_id::told(home, answer)),
+            (pending, answer) => panic!("{pending:?} was answered with {answer:?}"),
+        };
+        response.map_or(Progress::Waits, Progress::Done)
+    }
+
+    /// What needs no answer from anybody, because nobody was asked, is done at once.
+    pub fn settle(&mut self, home: &mut Home<'_>) -> Progress {
+        let response = match self {
+            Pending::Produce(producing) => {
+                return producing.finish().map_or(Progress::Waits, |response| producing.conclude(response));
+            }
+            Pending::Fetch(fetching) => fetching.advance(home).map(Response::Fetch),
+            Pending::ListOffsets(gather) => gather.finish().map(Response::ListOffsets),
+            Pending::DeleteRecords(gather) => gather.finish().map(Response::DeleteRecords),
+            Pending::EpochEnds(gather) => gather.finish().map(Response::OffsetForLeaderEpoch),
+            Pending::Producers(gather) => gather.finish().map(Response::DescribeProducers),
+            Pending::LogDirs(_) | Pending::Catalogue(_) | Pending::ProducerId | Pending::Nothing => None,
+        };
+        response.map_or(Progress::Waits, Progress::Done)
+    }
+
+    /// When the request must be answered with what there is.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self {
+            Pending::Produce(producing) => producing.deadline,
+            Pending::Fetch(fetching) => Some(fetching.deadline),
+            Pending::ListOffsets(_)
+            | Pending::DeleteRecords(_)
+            | Pending::EpochEnds(_)
+            | Pending::Producers(_)
+            | Pending::LogDirs(_)
+            | Pending::Catalogue(_)
+            | Pending::ProducerId
+            | Pending::Nothing => None,
+        }
+    }
+
+    /// The deadline has passed.
+    pub fn expire(&mut self, home: &mut Home<'_>) -> Progress {
+        match self {
+            Pending::Produce(producing) => {
+                let response = producing.expire();
+                producing.conclude(response)
+            }
+            Pending::Fetch(fetching) => {
+                fetching.advance(home).map_or(Progress::Waits, |response| Progress::Done(Response::Fetch(response)))
+            }
+            Pending::ListOffsets(_)
+            | Pending::DeleteRecords(_)
+            | Pending::EpochEnds(_)
+            | Pending::Producers(_)
+            | Pending::LogDirs(_)
+            | Pending::Catalogue(_)
+            | Pending::ProducerId
+            | Pending::Nothing => Progress::Waits,
+        }
+    }
+
+    /// The node is stopping: a parked fetch is answered with what there is.
+    pub fn hurry(&mut self, home: &mut Home<'_>) -> Progress {
+        match self {
+            Pending::Fetch(fetching) => {
+                fetching.deadline = home.now.mono;
+                self.expire(home)
+            }
+            Pending::Produce(_)
+            | Pending::ListOffsets(_)
+            | Pending::DeleteRecords(_)
+            | Pending::EpochEnds(_)
+            | Pending::Producers(_)
+            | Pending::LogDirs(_)
+            | Pending::Catalogue(_)
+            | Pending::ProducerId
+            | Pending::Nothing => Progress::Waits,
+        }
+    }
+
+    /// The connection is gone: owners need not keep watch for it.
+    pub fn abandon(&mut self, home: &mut Home<'_>) {
+        if let Pending::Fetch(fetching) = self {
+            fetching.abandon(home);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The gateway and the embedded log in one: commands of the one go to the other, and the rest is the runtime's.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use kelpgate_core::gateway::Gateway;
+use kelpgate_core::machine::{Input, Level, Outbox, Output, PeerInfo};
+use kelpgate_core::settings::Settings;
+use kelpgate_core::shard_message::ShardMessage;
+use kelpgate_core::time::{Instant, Now};
+use kelpgate_log::{Log, LogOutbox, LogOutput};
+
+use crate::contract::{Action, Drive, Event, StopReason};
+
+/// One shard on the embedded log.
+#[derive(Debug)]
+pub struct Shard {
+    gateway: Option<Gateway>,
+    settings: Settings,
+    log: Log,
+    outbox: Outbox,
+    log_outbox: LogOutbox,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Serving,
+    /// The gateway answers what it accepted.
+    Draining,
+    /// The log writes down what it holds.
+    Closing,
+    Stopped,
+}
+
+impl Shard {
+    /// A shard whose log was recovered. It begins with the first event.
+    pub fn new(settings: Settings, log: Log) -> Shard {
+        Shard {
+            gateway: None,
+            settings,
+            log,
+            outbox: Outbox::default(),
+            log_outbox: LogOutbox::default(),
+            stage: Stage::Serving,
+        }
+    }
+
+    fn input(&mut self, now: Now, input: Input) {
+        let gateway = self
+            .gateway
+            .get_or_insert_with(|| Gateway::new(self.settings.clone(), now, &mut self.outbox));
+        gateway.handle(now, input, &mut self.outbox);
+    }
+
+    /// Passes on what gateway and log have for each other until neither has anything left.
+    fn pump(&mut self, now: Now, actions: &mut Vec<Action<ShardMessage>>) {
+        loop {
+            if let Some(output) = self.outbox.pop() {
+                self.output(now, output, actions);
+            } else if let Some(output) = self.log_outbox.pop() {
+                self.log_output(now, output, actions);
+            } else {
+                break;
+            }
+        }
+        if self.stage == Stage::Closing && self.log.is_idle() {
+            self.stop(StopReason::Asked, actions);
+        }
+    }
+
+    fn output(&mut self, now: Now, output: Output, actions: &mut Vec<Action<ShardMessage>>) {
+        match output {
+            Output::Send { conn, pieces } => actions.push(Action::Send { conn, pieces }),
+            Output::PauseReading { conn } => actions.push(Action::PauseReading { conn }),
+            Output::ResumeReading { conn } => actions.push(Action::ResumeReading { conn }),
+            Output::Close { conn, reason } => {
+                let text = format!("connection {conn} is closed: {reason}");
+                actions.push(Action::Log { level: Level::Info, text });
+                actions.push(Action::Close { conn });
+            }
+            Output::Store { ticket, command } => self.log.submit(now, ticket, command, &mut self.log_outbox),
+            Output::ToShard { to, message } => actions.push(Action::ToShard { to, message }),
+            Output::Note { level, text } => actions.push(Action::Log { level, text }),
+            Output::Ready => actions.push(Action::Ready),
+            Output::Drained => {
+                self.stage = Stage::Closing;
+                self.log.drain();
+                self.log.end_turn(now, &mut self.log_outbox);
+            }
+            Output::Failed { text } => self.stop(StopReason::Failed(text), actions),
+        }
+    }
+
+    fn log_output(&mut self, now: Now, output: LogOutput, actions: &mut Vec<Action<ShardMessage>>) {
+        match output {
+            LogOutput::File { ticket, lane, command } => actions.push(Action::File { ticket, lane, command }),
+            LogOutput::Reply { ticket, outcome } => self.input(now, Input::Stored { ticket, outcome }),
+            LogOutput::Note { level, text } => actions.push(Action::Log { level, text }),
+        }
+    }
+
+    fn stop(&mut self, reason: StopReason, actions: &mut Vec<Action<ShardMessage>>) {
+        if self.stage != Stage::Stopped {
+            self.stage = Stage::Stopped;
+            actions.push(Action::Stopped { reason });
+        }
+    }
+}
+
+impl Drive for Shard {
+    type Message = ShardMessage;
+
+    fn handle(&mut self, now: Now, event: Event<ShardMessage>, actions: &mut Vec<Action<ShardMessage>>) {
+        match event {
+            Event::Opened { conn, peer, local, listener } => {
+                self.input(now, Input::Opened { conn, peer: PeerInfo { peer, local, listener } });
+            }
+            Event::Received { conn, bytes } => self.input(now, Input::Received { conn, bytes }),
+            Event::Flushed { conn, bytes } => self.input(now, Input::Flushed { conn, bytes }),
+            Event::Closed { conn } => self.input(now, Input::Closed { conn }),
+            Event::File { ticket, outcome } => self.log.file_done(now, ticket, outcome, &mut self.log_outbox),
+            Event::FromShard { from, message } => self.input(now, Input::FromShard { from, message }),
+            Event::Tick => self.input(now, Input::Tick),
+            Event::Stop => {
+                if self.stage == Stage::Serving {
+                    self.stage = Stage::Draining;
+                }
+                self.input(now, Input::Stop);
+            }
+        }
+        self.pump(now, actions);
+    }
+
+    fn end_turn(&mut self, now: Now, actions: &mut Vec<Action<ShardMessage>>) {
+        self.log.end_turn(now, &mut self.log_outbox);
+        self.pump(now, actions);
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let Some(gateway) = &self.gateway else {
+            // It has not begun: at once.
+            return Some(Instant::default());
+        };
+        gateway.next_deadline().map(|(at, _)| at).into_iter().chain(self.log.next_deadline()).min()
+    }
+}
