@@ -12,8 +12,8 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::Rng;
 
 use crate::catalogue::image::Image;
-use crate::catalogue::record::{self, CatalogueRecord};
 use crate::catalogue::init_producer_id::BLOCK;
+use crate::catalogue::record::{self, CatalogueRecord};
 use crate::catalogue::{self, Change, Context};
 use crate::ids::{LogId, ShardId};
 use crate::machine::{Level, Output};
@@ -21,8 +21,8 @@ use crate::owner::{Owner, Waiting};
 use crate::pieces::Pieces;
 use crate::protocol::ErrorCode;
 use crate::record::Batches;
-use crate::settings::Settings;
 use crate::request::catalogue::{CatalogueAnswer, CatalogueQuestion};
+use crate::settings::Settings;
 use crate::shard_message::{Asker, ShardMessage};
 use crate::storage::{Append, Opened, Snapshot, StorageCommand, StorageError, StorageReply};
 use crate::uuid::Uuid;
@@ -278,7 +278,11 @@ impl CatalogueOwner {
         let offset = self.end;
         self.covered = offset;
         let snapshot = Snapshot { offset, state };
-        submit(owner, Wait::Snapshot { offset }, StorageCommand::SaveSnapshot { log: LogId::CATALOGUE, snapshot });
+        submit(
+            owner,
+            Wait::Snapshot { offset },
+            StorageCommand::SaveSnapshot { log: LogId::CATALOGUE, snapshot },
+        );
     }
 }
 

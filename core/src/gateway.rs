@@ -119,7 +119,9 @@ impl Gateway {
     fn opened(&mut self, now: Now, conn: ConnId, peer: PeerInfo, out: &mut Outbox) {
         let broker = self.around.image.broker();
         let refused = match self.stage {
-            Stage::Loading | Stage::Serving => local::over_connection_limits(&broker, &self.connections, &peer),
+            Stage::Loading | Stage::Serving => {
+                local::over_connection_limits(broker, &self.connections, &peer)
+            }
             Stage::Stopping | Stage::Drained => Some(CloseReason::Stopping),
         };
         self.connections.insert(conn, Connection::new(peer, broker.socket_request_max_bytes, now.mono));
@@ -183,7 +185,8 @@ impl Gateway {
         let (header, request) = match decode_request(frame, decode_budget(frame.len())) {
             Ok(decoded) if local::is_served(decoded.0.api_key) => decoded,
             Ok((header, _)) => {
-                let reason = CloseReason::NotServed { key: header.api_key.number(), version: header.api_version };
+                let reason =
+                    CloseReason::NotServed { key: header.api_key.number(), version: header.api_version };
                 return self.close(conn, reason, out);
             }
             Err(RequestError::UnsupportedVersion(ApiKey::ApiVersions, prefix)) => {
@@ -228,7 +231,8 @@ impl Gateway {
     /// A pending request has its place: it may be complete already, or need a deadline.
     fn begun(&mut self, now: Now, conn: ConnId, request: u64, out: &mut Outbox) {
         self.with_pending(now, conn, request, out, request::Pending::settle);
-        let slot = self.connections.get_mut(&conn).and_then(|connection| connection.responses.pending(request));
+        let slot =
+            self.connections.get_mut(&conn).and_then(|connection| connection.responses.pending(request));
         if let Some(deadline) = slot.and_then(|slot| slot.pending.deadline()) {
             self.timers.set(Timer::Request(conn, request), deadline);
         }
@@ -286,7 +290,9 @@ impl Gateway {
         match message {
             ShardMessage::Ask(ask, question) => self.asked(now, Asker { shard: from, ask }, question, out),
             ShardMessage::Told(ask, answer) => {
-                let told = |pending: &mut request::Pending, home: &mut Home<'_>| pending.told(home, ask.part, answer);
+                let told = |pending: &mut request::Pending, home: &mut Home<'_>| {
+                    pending.told(home, ask.part, answer)
+                };
                 self.with_pending(now, ask.conn, ask.request, out, told);
                 self.advance(now, ask.conn, out);
             }
@@ -305,7 +311,9 @@ impl Gateway {
         let mut owner = self.around.owner(now, out);
         match question {
             Question::Partition(log, question) => self.partitions.ask(&mut owner, asker, log, question),
-            Question::LogDirs => owner.stores.submit(owner.out, Waiting::LogList(asker), StorageCommand::List),
+            Question::LogDirs => {
+                owner.stores.submit(owner.out, Waiting::LogList(asker), StorageCommand::List)
+            }
             Question::Catalogue(question) => match &mut self.catalogue {
                 Some(catalogue) => catalogue.ask(&mut owner, asker, question),
                 None => panic!("shard {} does not own the catalogue", self.around.settings.shard),
@@ -346,7 +354,9 @@ impl Gateway {
     fn loaded(&mut self, now: Now, number: u64, image: &Bytes, out: &mut Outbox) {
         match Image::restore(image, self.around.settings.properties.clone()) {
             Ok(image) => self.around.image = image,
-            Err(error) => return out.push(Output::Failed { text: format!("the catalogue cannot be read: {error}") }),
+            Err(error) => {
+                return out.push(Output::Failed { text: format!("the catalogue cannot be read: {error}") });
+            }
         }
         if self.stage == Stage::Loading {
             self.stage = Stage::Serving;
@@ -393,7 +403,8 @@ impl Gateway {
                     self.timers.set(Timer::Cleaner, now.mono + cleaner_backoff(self.around.image.broker()));
                 }
                 Timer::Retention => {
-                    let round = self.upkeep.retention.step(&mut self.around.owner(now, out), &mut self.partitions);
+                    let round =
+                        self.upkeep.retention.step(&mut self.around.owner(now, out), &mut self.partitions);
                     let pause = match round {
                         Round::Goes => UPKEEP_PAUSE,
                         Round::Over => retention_interval(self.around.image.broker()),

@@ -21,7 +21,6 @@ use crate::topic::partition;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-
 /// Commands that the engine has not answered.
 #[derive(Debug, Default)]
 pub struct Stores {
@@ -174,7 +173,8 @@ fn sessions(settings: &Settings, broker: &BrokerConfig) -> SessionCache {
     let shards = i32::from(settings.shards.max(1));
     let span = i32::MAX / shards;
     let first = i32::from(settings.shard.0) * span + 1;
-    let slots = broker.max_incremental_fetch_session_cache_slots.div_ceil(usize::from(settings.shards.max(1)));
+    let slots =
+        broker.max_incremental_fetch_session_cache_slots.div_ceil(usize::from(settings.shards.max(1)));
     SessionCache::new(slots, SESSION_PARTITIONS_MAX, first..=first - 1 + span)
 }
 

@@ -5,6 +5,7 @@ mod support;
 use std::time::Duration;
 
 use kelpgate_core::machine::CloseReason;
+use kelpgate_core::protocol::api_versions::ApiVersionsRequest;
 use kelpgate_core::protocol::create_topics::{CreatableTopic, CreateTopicsRequest};
 use kelpgate_core::protocol::delete_records::{
     DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic,
@@ -17,7 +18,6 @@ use kelpgate_core::protocol::metadata::{MetadataRequest, MetadataRequestTopic};
 use kelpgate_core::protocol::produce::{
     PartitionProduceData, PartitionProduceResponse, ProduceRequest, TopicProduceData,
 };
-use kelpgate_core::protocol::api_versions::ApiVersionsRequest;
 use kelpgate_core::protocol::wire::Records;
 use kelpgate_core::protocol::{ErrorCode, Response};
 use kelpgate_core::record::{Batch, Batches};
@@ -38,8 +38,13 @@ fn create(world: &mut World, conn: Conn, name: &str, partitions: i32) {
     assert_eq!(response.topics[0].error_code, ErrorCode::NONE);
 }
 
+fn new_id() -> InitProducerIdRequest {
+    InitProducerIdRequest { transactional_id: None, ..Default::default() }
+}
+
 fn produce_request(topic: &str, partition: i32, records: bytes::Bytes, acks: i16) -> ProduceRequest {
-    let data = PartitionProduceData { index: partition, records: Some(Records(records)), ..Default::default() };
+    let data =
+        PartitionProduceData { index: partition, records: Some(Records(records)), ..Default::default() };
     let topic = TopicProduceData { name: topic.into(), partition_data: vec![data], ..Default::default() };
     ProduceRequest { acks, timeout_ms: 1000, topic_data: vec![topic], ..Default::default() }
 }
@@ -76,7 +81,8 @@ fn batches(response: Option<Response>) -> Vec<(i32, ErrorCode, Vec<i64>)> {
     partitions
         .map(|data| {
             let records = data.records.map(|records| records.concat()).unwrap_or_default();
-            let offsets = Batches::new(records).map(|bytes| Batch::first(&bytes.unwrap()).unwrap().base_offset());
+            let offsets =
+                Batches::new(records).map(|bytes| Batch::first(&bytes.unwrap()).unwrap().base_offset());
             (data.partition_index, data.error_code, offsets.collect())
         })
         .collect()
@@ -96,7 +102,10 @@ fn what_is_produced_is_fetched_whatever_the_number_of_shards() {
         let found = batches(world.receive(conn));
         let none = ErrorCode::NONE;
         // An offset inside a batch finds that batch; partitions keep the order of the request.
-        assert_eq!(found, [(3, none, vec![0, 2]), (1, none, vec![0, 2]), (0, none, vec![2]), (2, none, vec![])]);
+        assert_eq!(
+            found,
+            [(3, none, vec![0, 2]), (1, none, vec![0, 2]), (0, none, vec![2]), (2, none, vec![])]
+        );
     }
 }
 
@@ -161,7 +170,7 @@ fn duplicates_get_their_first_offset_also_after_a_restart() {
     let mut world = World::new(1);
     let conn = world.connect(0);
     create(&mut world, conn, "t", 1);
-    let Response::InitProducerId(id) = world.ask(conn, 4, InitProducerIdRequest::default()) else { panic!() };
+    let Response::InitProducerId(id) = world.ask(conn, 4, new_id()) else { panic!() };
     let mut send = |world: &mut World, conn, sequence, value: &str| {
         world.send(conn, 9, produce_request("t", 0, batch_from(id.producer_id, sequence, &[value]), -1));
         let answer = produced(world.receive(conn));
@@ -181,7 +190,7 @@ fn duplicates_get_their_first_offset_also_after_a_restart() {
     let conn = world.connect(0);
     assert_eq!(send(&mut world, conn, 5, "v"), (ErrorCode::NONE, 5), "from the snapshot");
     assert_eq!(send(&mut world, conn, 6, "v"), (ErrorCode::NONE, 6));
-    let Response::InitProducerId(next) = world.ask(conn, 4, InitProducerIdRequest::default()) else { panic!() };
+    let Response::InitProducerId(next) = world.ask(conn, 4, new_id()) else { panic!() };
     assert!(next.producer_id > id.producer_id, "ids are never handed out twice");
 }
 
@@ -297,7 +306,8 @@ fn topics_come_on_demand_and_go() {
         assert_eq!(response.topics[0].error_code, ErrorCode::NONE);
         assert_eq!(produce(&mut world, conn, "new", 0, &["a"]), 0);
 
-        let request = DeleteTopicsRequest { topic_names: vec!["new".into()], ..Default::default() };
+        let request =
+            DeleteTopicsRequest { topic_names: vec!["new".into()], timeout_ms: 1000, ..Default::default() };
         let Response::DeleteTopics(response) = world.ask(conn, 5, request) else { panic!() };
         assert_eq!(response.responses[0].error_code, ErrorCode::NONE);
         world.send(conn, 9, produce_request("new", 0, batch(&["a"]), -1));

@@ -6,8 +6,11 @@
 extern crate alloc;
 
 mod contract;
+mod shard;
 
 pub use contract::{Action, Drive, Event, READ_BUDGET, StopReason};
+pub use shard::Shard;
+
 pub use kelpgate_core::ids::{ConnId, ShardId};
 pub use kelpgate_core::machine::Level;
 pub use kelpgate_core::pieces::Pieces;

@@ -13,7 +13,6 @@ use kelpgate_log::{Log, LogOutbox, LogOutput};
 use crate::contract::{Action, Drive, Event, StopReason};
 
 /// One shard on the embedded log.
-#[derive(Debug)]
 pub struct Shard {
     gateway: Option<Gateway>,
     settings: Settings,

@@ -104,7 +104,10 @@ impl Connection {
         let room = self.responses.len() < IN_FLIGHT_MAX
             && self.in_flight_bytes < IN_FLIGHT_BYTES_MAX
             && self.unsent < UNSENT_BYTES_MAX;
-        if self.closing || !(self.responses.is_empty() || (only_produce && room)) || self.unsent >= UNSENT_BYTES_MAX {
+        if self.closing
+            || !(self.responses.is_empty() || (only_produce && room))
+            || self.unsent >= UNSENT_BYTES_MAX
+        {
             return None;
         }
         let frame = self.queue.pop_front()?;

@@ -7,8 +7,8 @@ use super::home::Home;
 use super::{Begun, Pending};
 use crate::catalogue::metadata;
 use crate::ids::ShardId;
-use crate::protocol::metadata::MetadataRequest;
 use crate::protocol::Str;
+use crate::protocol::metadata::MetadataRequest;
 use crate::protocol::{Request, Response};
 use crate::shard_message::{Answer, Question, ShardMessage};
 

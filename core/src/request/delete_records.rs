@@ -1,10 +1,10 @@
 //! DeleteRecords (21), versions 0-2: raises log starts (KIP-107).
 
 use super::home::{Gather, Home};
+use crate::protocol::ErrorCode;
 use crate::protocol::delete_records::{
     DeleteRecordsPartitionResult, DeleteRecordsRequest, DeleteRecordsResponse, DeleteRecordsTopicResult,
 };
-use crate::protocol::ErrorCode;
 use crate::shard_message::{PartitionAnswer, PartitionQuestion};
 use crate::uuid::Uuid;
 
@@ -37,10 +37,16 @@ pub fn start(home: &mut Home<'_>, request: &DeleteRecordsRequest) -> Gather<Dele
 }
 
 /// Puts one partition's answer in its place.
-pub fn fill(response: &mut DeleteRecordsResponse, (topic, partition): (usize, usize), answer: PartitionAnswer) {
+pub fn fill(
+    response: &mut DeleteRecordsResponse,
+    (topic, partition): (usize, usize),
+    answer: PartitionAnswer,
+) {
     let place = response.topics.get_mut(topic).and_then(|topic| topic.partitions.get_mut(partition));
     match (place, answer) {
-        (Some(place), PartitionAnswer::RecordsDeleted(Ok(low_watermark))) => place.low_watermark = low_watermark,
+        (Some(place), PartitionAnswer::RecordsDeleted(Ok(low_watermark))) => {
+            place.low_watermark = low_watermark
+        }
         (Some(place), PartitionAnswer::RecordsDeleted(Err(error))) => place.error_code = error,
         _ => {}
     }

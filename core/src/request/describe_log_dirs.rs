@@ -9,13 +9,13 @@ use super::home::Home;
 use crate::ids::{LogId, ShardId};
 use crate::machine::Level;
 use crate::owner::{Owner, Waiting};
+use crate::protocol::ErrorCode;
 use crate::protocol::Response;
+use crate::protocol::Str;
 use crate::protocol::describe_log_dirs::{
     DescribeLogDirsPartition, DescribeLogDirsRequest, DescribeLogDirsResponse, DescribeLogDirsResult,
     DescribeLogDirsTopic,
 };
-use crate::protocol::ErrorCode;
-use crate::protocol::Str;
 use crate::shard_message::{Answer, Asker, LogDirs, Question, ShardMessage};
 use crate::storage::{LogInfo, StorageCommand, StorageError, StorageReply};
 
@@ -90,7 +90,11 @@ impl Gathering {
                 })
                 .collect();
             if !partitions.is_empty() {
-                topics.push(DescribeLogDirsTopic { name: topic.name.clone(), partitions, ..Default::default() });
+                topics.push(DescribeLogDirsTopic {
+                    name: topic.name.clone(),
+                    partitions,
+                    ..Default::default()
+                });
             }
         }
         let result = DescribeLogDirsResult {

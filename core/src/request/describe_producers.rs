@@ -2,10 +2,10 @@
 
 use super::home::{Gather, Home};
 use crate::catalogue::names;
+use crate::protocol::ErrorCode;
 use crate::protocol::describe_producers::{
     DescribeProducersRequest, DescribeProducersResponse, PartitionResponse, ProducerState, TopicResponse,
 };
-use crate::protocol::ErrorCode;
 use crate::shard_message::{PartitionAnswer, PartitionQuestion};
 use crate::uuid::Uuid;
 

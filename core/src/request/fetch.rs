@@ -17,10 +17,10 @@ use super::{Begun, Pending, fetch_answer};
 use crate::fetch::session::{PartitionName, Resolved, SessionError, SessionRequest, Target};
 use crate::ids::LogId;
 use crate::pieces::Pieces;
-use crate::protocol::Response;
 use crate::protocol::ErrorCode;
-use crate::protocol::fetch::{FetchRequest, FetchResponse};
+use crate::protocol::Response;
 use crate::protocol::Str;
+use crate::protocol::fetch::{FetchRequest, FetchResponse};
 use crate::shard_message::{FetchPosition, Found, PartitionAnswer, PartitionQuestion, Probed, ShardMessage};
 use crate::time::Instant;
 
@@ -94,7 +94,8 @@ fn refuse(error: ErrorCode) -> Begun {
 }
 
 fn session_request(request: &FetchRequest, version: i16) -> SessionRequest {
-    let name = |topic: &Arc<str>, topic_id, partition| PartitionName { topic_id, topic: topic.clone(), partition };
+    let name =
+        |topic: &Arc<str>, topic_id, partition| PartitionName { topic_id, topic: topic.clone(), partition };
     let mut targets = Vec::new();
     for topic in &request.topics {
         let shared = shared(&topic.topic);
@@ -146,7 +147,12 @@ fn start(home: &mut Home<'_>, request: &FetchRequest, session: Resolved) -> Fetc
 impl Fetching {
     fn probe(&mut self, home: &mut Home<'_>, index: usize) {
         let target = &self.session.targets[index];
-        let read = match home.find(&target.name.topic, target.name.topic_id, self.session.by_id, target.name.partition) {
+        let read = match home.find(
+            &target.name.topic,
+            target.name.topic_id,
+            self.session.by_id,
+            target.name.partition,
+        ) {
             Err(error) => Read { log: None, state: ReadState::Refused(error) },
             Ok(log) => {
                 home.ask(self.parts.expect(index), log, PartitionQuestion::Probe(position(target)));
@@ -195,7 +201,9 @@ impl Fetching {
         let mut bytes = 0;
         for read in &self.reads {
             match &read.state {
-                ReadState::Refused(_) | ReadState::Probed(Probed { found: Found::Diverging { .. }, .. }) => return true,
+                ReadState::Refused(_) | ReadState::Probed(Probed { found: Found::Diverging { .. }, .. }) => {
+                    return true;
+                }
                 ReadState::Probed(Probed { found: Found::Bytes(more), .. }) => bytes += more,
                 ReadState::Probed(Probed { found: Found::Nothing, .. })
                 | ReadState::Asked
@@ -244,7 +252,8 @@ impl Fetching {
         let mut left = self.max_bytes;
         let mut first = true;
         for index in 0..self.reads.len() {
-            let Some(Read { log: Some(log), state: ReadState::Probed(probed) }) = self.reads.get(index) else {
+            let Some(Read { log: Some(log), state: ReadState::Probed(probed) }) = self.reads.get(index)
+            else {
                 continue;
             };
             let target = &self.session.targets[index];

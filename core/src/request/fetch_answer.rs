@@ -11,8 +11,8 @@ use super::home::Home;
 use crate::fetch::session::{Answered, SessionAnswer, Target};
 use crate::pieces::Pieces;
 use crate::protocol::ErrorCode;
-use crate::protocol::fetch::{EpochEndOffset, FetchResponse, FetchableTopicResponse, PartitionData};
 use crate::protocol::Str;
+use crate::protocol::fetch::{EpochEndOffset, FetchResponse, FetchableTopicResponse, PartitionData};
 use crate::record::legacy::{self, MessageFormat};
 use crate::record::{Batch, Batches, Codec};
 use crate::shard_message::{Found, Probed};
@@ -38,7 +38,8 @@ pub(super) fn finish(fetching: &mut Fetching, home: &mut Home<'_>) -> FetchRespo
         Err(error) => FetchResponse { error_code: session_error(error), ..Default::default() },
         Ok(included) => {
             let mut response = FetchResponse { session_id, ..Default::default() };
-            let kept = fetching.session.targets.iter().zip(data).zip(included).filter(|(_, included)| *included);
+            let kept =
+                fetching.session.targets.iter().zip(data).zip(included).filter(|(_, included)| *included);
             kept.for_each(|((target, data), _)| add(&mut response, target, data));
             response
         }
@@ -60,7 +61,9 @@ fn outcome<'a>((target, data): (&'a Target, &PartitionData)) -> Answered<'a> {
 fn add(response: &mut FetchResponse, target: &Target, data: PartitionData) {
     let name = &target.name;
     match response.responses.last_mut() {
-        Some(last) if *last.topic == *name.topic && last.topic_id == name.topic_id => last.partitions.push(data),
+        Some(last) if *last.topic == *name.topic && last.topic_id == name.topic_id => {
+            last.partitions.push(data)
+        }
         _ => response.responses.push(FetchableTopicResponse {
             topic: Str::from(&*name.topic),
             topic_id: name.topic_id,
@@ -80,7 +83,7 @@ impl Room {
     /// Takes records into the answer; the first ones fit whatever their size (KIP-74).
     fn take(&mut self, pieces: Pieces, limit: i32) -> Pieces {
         let fits = pieces.len() <= self.left && pieces.len() <= usize::try_from(limit).unwrap_or(0);
-        if pieces.is_empty() || !(fits || !self.any) {
+        if pieces.is_empty() || (self.any && !fits) {
             return Pieces::new();
         }
         self.any = true;
@@ -150,7 +153,8 @@ fn readable(home: &mut Home<'_>, target: &Target, pieces: Pieces) -> Result<Piec
     }
     if home.version < ZSTD {
         let mut batches = pieces.iter().cloned().flat_map(Batches::new);
-        let is_zstd = |whole: &Bytes| Batch::first(whole).is_ok_and(|batch| batch.codec() == Some(Codec::Zstd));
+        let is_zstd =
+            |whole: &Bytes| Batch::first(whole).is_ok_and(|batch| batch.codec() == Some(Codec::Zstd));
         if batches.any(|whole| whole.is_ok_and(|whole| is_zstd(&whole))) {
             return Err(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE);
         }

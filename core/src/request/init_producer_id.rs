@@ -5,8 +5,8 @@ use super::catalogue::{CatalogueAnswer, CatalogueQuestion, send};
 use super::home::Home;
 use super::{Begun, Pending};
 use crate::catalogue::init_producer_id as rules;
-use crate::protocol::Response;
 use crate::protocol::ErrorCode;
+use crate::protocol::Response;
 use crate::protocol::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 
 /// Ids that this shard may hand out.

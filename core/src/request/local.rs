@@ -57,7 +57,9 @@ pub fn answer(home: &Home<'_>, request: &Request) -> Option<Response> {
         Request::ApiVersions(request) => API_VERSIONS.answer(context, request).into(),
         Request::DescribeConfigs(request) => describe_configs::answer(context, request).into(),
         Request::DescribeCluster(request) => describe_cluster::answer(context, request).into(),
-        Request::DescribeTopicPartitions(request) => describe_topic_partitions::answer(context, request).into(),
+        Request::DescribeTopicPartitions(request) => {
+            describe_topic_partitions::answer(context, request).into()
+        }
         Request::ListConfigResources(request) => list_config_resources::answer(context, request).into(),
         Request::Produce(_)
         | Request::Fetch(_)

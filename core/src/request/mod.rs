@@ -110,7 +110,8 @@ impl Pending {
             }
             (Pending::ListOffsets(gather), Answer::Partition(answer)) => {
                 let version = home.version;
-                let fill = |response: &mut _, place, answer| list_offsets::fill(version, response, place, answer);
+                let fill =
+                    |response: &mut _, place, answer| list_offsets::fill(version, response, place, answer);
                 gather.told(part, answer, fill).map(Response::ListOffsets)
             }
             (Pending::DeleteRecords(gather), Answer::Partition(answer)) => {
@@ -169,9 +170,9 @@ impl Pending {
                 let response = producing.expire();
                 producing.conclude(response)
             }
-            Pending::Fetch(fetching) => {
-                fetching.advance(home).map_or(Progress::Waits, |response| Progress::Done(Response::Fetch(response)))
-            }
+            Pending::Fetch(fetching) => fetching
+                .advance(home)
+                .map_or(Progress::Waits, |response| Progress::Done(Response::Fetch(response))),
             Pending::ListOffsets(_)
             | Pending::DeleteRecords(_)
             | Pending::EpochEnds(_)

@@ -10,13 +10,13 @@ use core::time::Duration;
 use super::Progress;
 use super::home::{Gather, Home};
 use crate::machine::CloseReason;
-use crate::protocol::Response;
 use crate::protocol::ErrorCode;
-use crate::protocol::produce::{
-    BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse,
-    TopicProduceResponse,
-};
+use crate::protocol::Response;
 use crate::protocol::Str;
+use crate::protocol::produce::{
+    BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
+    ProduceResponse, TopicProduceResponse,
+};
 use crate::shard_message::{PartitionAnswer, PartitionQuestion, ProduceRefusal};
 use crate::time::Instant;
 
@@ -116,10 +116,7 @@ fn refuse_whole(request: &ProduceRequest) -> Option<ErrorCode> {
     }
 }
 
-fn question(
-    version: i16,
-    partition: PartitionProduceData,
-) -> Result<PartitionQuestion, ProduceRefusal> {
+fn question(version: i16, partition: PartitionProduceData) -> Result<PartitionQuestion, ProduceRefusal> {
     let records = partition.records.ok_or(ErrorCode::INVALID_RECORD)?.0;
     Ok(PartitionQuestion::Produce { records, version })
 }
@@ -150,7 +147,8 @@ fn refuse(place: &mut PartitionProduceResponse, refusal: ProduceRefusal) {
 }
 
 fn fill(response: &mut ProduceResponse, (topic, partition): (usize, usize), answer: PartitionAnswer) {
-    let place = response.responses.get_mut(topic).and_then(|topic| topic.partition_responses.get_mut(partition));
+    let place =
+        response.responses.get_mut(topic).and_then(|topic| topic.partition_responses.get_mut(partition));
     match (place, answer) {
         (Some(place), PartitionAnswer::Produced(Ok(produced))) => {
             place.base_offset = produced.base_offset;

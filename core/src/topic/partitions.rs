@@ -1,6 +1,7 @@
 //! The partitions of this shard that have been asked for something.
 
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::vec::Vec;
 
 use super::partition::{Partition, Wait, refuse};
@@ -27,14 +28,14 @@ impl Partitions {
 
     /// A partition that the catalogue knows; it may be opening.
     pub fn get(&mut self, owner: &mut Owner<'_>, log: LogId) -> Option<&mut Partition> {
-        if !self.open.contains_key(&log) {
-            let topic = owner.image.topic_by_id(log.topic)?;
-            if !(0..topic.partitions).contains(&log.partition) {
-                return None;
+        match self.open.entry(log) {
+            Entry::Occupied(open) => Some(open.into_mut()),
+            Entry::Vacant(place) => {
+                let topic = owner.image.topic_by_id(log.topic)?;
+                let known = (0..topic.partitions).contains(&log.partition);
+                known.then(|| place.insert(Partition::open(log, owner)))
             }
-            self.open.insert(log, Partition::open(log, owner));
         }
-        self.open.get_mut(&log)
     }
 
     /// A partition that has been opened before.

@@ -40,7 +40,10 @@ mod tests {
         assert_eq!(recent.bytes_from(0), None);
         recent.push(10, 100);
         recent.push(20, 50);
-        assert_eq!((recent.bytes_from(9), recent.bytes_from(15), recent.bytes_from(20)), (None, Some(150), Some(50)));
+        assert_eq!(
+            (recent.bytes_from(9), recent.bytes_from(15), recent.bytes_from(20)),
+            (None, Some(150), Some(50))
+        );
     }
 
     #[test]

@@ -6,13 +6,15 @@ use alloc::format;
 
 use rand_chacha::rand_core::Rng;
 
-use super::retention::submit;
 use super::Wait;
+use super::retention::submit;
 use crate::ids::LogId;
 use crate::machine::Level;
 use crate::owner::Owner;
 use crate::storage::{SegmentInfo, StorageCommand, StorageError, StorageReply};
-use crate::topic::compaction::{self, Compaction, CompactionLimits, Event, KeyOffsets, Outcome, Plan, Settings, Step};
+use crate::topic::compaction::{
+    self, Compaction, CompactionLimits, Event, KeyOffsets, Outcome, Plan, Settings, Step,
+};
 use crate::topic::partition::Ready;
 use crate::topic::partitions::Partitions;
 
@@ -60,7 +62,8 @@ impl Cleaner {
         segments: &[SegmentInfo],
     ) {
         let ready = partitions.get_open(log).and_then(|partition| partition.ready());
-        let (Some(ready), Some(topic), None) = (ready, owner.image.topic_by_id(log.topic), &self.running) else {
+        let (Some(ready), Some(topic), None) = (ready, owner.image.topic_by_id(log.topic), &self.running)
+        else {
             return;
         };
         let config = &topic.config;
@@ -174,7 +177,8 @@ impl Cleaner {
 
 /// Whether the topic is still there and still compacted, and its partition serves.
 fn may_go_on(owner: &Owner<'_>, partitions: &mut Partitions, log: LogId) -> bool {
-    let compacted = owner.image.topic_by_id(log.topic).is_some_and(|topic| topic.config.cleanup_policy.compact);
+    let compacted =
+        owner.image.topic_by_id(log.topic).is_some_and(|topic| topic.config.cleanup_policy.compact);
     let ready: Option<&mut Ready> = partitions.get_open(log).and_then(|partition| partition.ready());
     compacted && ready.is_some()
 }

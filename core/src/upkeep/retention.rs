@@ -2,9 +2,9 @@
 
 use alloc::format;
 
+use super::Wait;
 use crate::ids::LogId;
 use crate::machine::Level;
-use super::Wait;
 use crate::owner::{Owner, Waiting};
 use crate::storage::{SegmentInfo, StorageCommand};
 use crate::topic::partitions::Partitions;
@@ -34,7 +34,7 @@ impl Retention {
             if let Some(ready) = partitions.get_open(*log).and_then(|partition| partition.ready()) {
                 ready.expire_producers(owner);
             }
-        submit(owner, Wait::Segments(*log), StorageCommand::Segments { log: *log });
+            submit(owner, Wait::Segments(*log), StorageCommand::Segments { log: *log });
         }
         self.after = logs.last().copied().filter(|_| logs.len() == STEP);
         if self.after.is_some() { Round::Goes } else { Round::Over }
@@ -42,7 +42,12 @@ impl Retention {
 }
 
 /// Drops the segments whose time is over.
-pub(super) fn retain(owner: &mut Owner<'_>, partitions: &mut Partitions, log: LogId, segments: &[SegmentInfo]) {
+pub(super) fn retain(
+    owner: &mut Owner<'_>,
+    partitions: &mut Partitions,
+    log: LogId,
+    segments: &[SegmentInfo],
+) {
     let Some(topic) = owner.image.topic_by_id(log.topic) else { return };
     let limits = RetentionLimits {
         policy: topic.config.cleanup_policy,

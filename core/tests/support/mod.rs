@@ -11,9 +11,7 @@ use kelpgate_core::gateway::Gateway;
 use kelpgate_core::ids::{ConnId, ShardId};
 use kelpgate_core::machine::{CloseReason, Input, Outbox, Output, PeerInfo};
 use kelpgate_core::pieces::Pieces;
-use kelpgate_core::protocol::{
-    ApiKey, Request, RequestHeader, Response, decode_response, encode_request,
-};
+use kelpgate_core::protocol::{ApiKey, Request, RequestHeader, Response, decode_response, encode_request};
 use kelpgate_core::record::{BatchBuilder, BatchFields};
 use kelpgate_core::settings::Settings;
 use kelpgate_core::time::{Instant, Now, WallTime};
@@ -56,20 +54,18 @@ impl World {
     pub fn with(shards: u16, properties: &[(&str, &str)], engines: Vec<Engine>) -> World {
         let now = Now { mono: Instant(1_000_000_000), wall: WallTime(1_700_000_000_000) };
         let mut engines = engines.into_iter();
-        let mut world = World {
-            shards: Vec::new(),
-            now,
-            conns: BTreeMap::new(),
-            next_conn: 0,
-            engine_answers: true,
-        };
+        let mut world =
+            World { shards: Vec::new(), now, conns: BTreeMap::new(), next_conn: 0, engine_answers: true };
         for shard in 0..shards {
             let settings = Settings {
                 shard: ShardId(shard),
                 shards,
                 advertised: vec![("127.0.0.1".into(), 9092)],
                 log_dir: "/data".into(),
-                properties: properties.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+                properties: properties
+                    .iter()
+                    .map(|(key, value)| (key.to_string(), value.to_string()))
+                    .collect(),
                 seed: [shard as u8 + 1; 32],
             };
             let mut outbox = Outbox::default();
@@ -103,7 +99,11 @@ impl World {
             next_correlation: 0,
         };
         self.conns.insert(conn, client);
-        let peer = PeerInfo { peer: format!("10.0.0.1:{}", 1000 + conn.0), local: "127.0.0.1:9092".into(), listener: 0 };
+        let peer = PeerInfo {
+            peer: format!("10.0.0.1:{}", 1000 + conn.0),
+            local: "127.0.0.1:9092".into(),
+            listener: 0,
+        };
         self.input(shard, Input::Opened { conn, peer });
         conn
     }

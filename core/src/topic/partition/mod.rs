@@ -50,14 +50,28 @@ enum Phase {
 #[derive(Clone, Copy, Debug)]
 pub enum Wait {
     Open,
-    Replay { from: i64 },
-    Append { base_offset: i64 },
+    Replay {
+        from: i64,
+    },
+    Append {
+        base_offset: i64,
+    },
     Collect(Asker),
-    FindTime { asker: Asker, timestamp: i64 },
-    FindMaxTime { asker: Asker },
+    FindTime {
+        asker: Asker,
+        timestamp: i64,
+    },
+    FindMaxTime {
+        asker: Asker,
+    },
     /// With nobody to tell when retention asked.
-    Trim { asker: Option<Asker>, start: i64 },
-    Snapshot { offset: i64 },
+    Trim {
+        asker: Option<Asker>,
+        start: i64,
+    },
+    Snapshot {
+        offset: i64,
+    },
 }
 
 impl Partition {
@@ -70,7 +84,9 @@ impl Partition {
     /// Takes a question; its answer goes out now or later, once.
     pub fn ask(&mut self, owner: &mut Owner<'_>, asker: Asker, question: PartitionQuestion) {
         match &mut self.phase {
-            Phase::Opening { waiting, .. } if waiting.len() < WAITING_MAX => waiting.push_back((asker, question)),
+            Phase::Opening { waiting, .. } if waiting.len() < WAITING_MAX => {
+                waiting.push_back((asker, question))
+            }
             Phase::Opening { .. } => refuse(owner, asker, &question, ErrorCode::KAFKA_STORAGE_ERROR),
             Phase::Fenced => refuse(owner, asker, &question, ErrorCode::KAFKA_STORAGE_ERROR),
             Phase::Ready(ready) => {

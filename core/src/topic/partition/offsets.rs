@@ -1,6 +1,5 @@
 //! Offsets for timestamps, for special timestamps, and the answers of the engine to them.
 
-
 use super::ready::{Ready, error_of};
 use super::{Asker, Wait};
 use crate::owner::Owner;
@@ -44,7 +43,11 @@ impl Ready {
     }
 
     fn at(&self, offset: i64) -> FoundOffset {
-        FoundOffset { offset, timestamp: -1, leader_epoch: self.state.epochs.epoch_at(offset).unwrap_or(self.leader_epoch) }
+        FoundOffset {
+            offset,
+            timestamp: -1,
+            leader_epoch: self.state.epochs.epoch_at(offset).unwrap_or(self.leader_epoch),
+        }
     }
 
     /// Looks for the record in the batch that the engine found; a batch that only seemed to have it leads on.
@@ -61,7 +64,9 @@ impl Ready {
             Ok(other) => panic!("a search was answered with {other:?}"),
             Err(error) => return fail(owner, asker, &error),
         };
-        let Ok(view) = Batch::first(&batch) else { return tell(owner, asker, Err(ErrorCode::CORRUPT_MESSAGE)) };
+        let Ok(view) = Batch::first(&batch) else {
+            return tell(owner, asker, Err(ErrorCode::CORRUPT_MESSAGE));
+        };
         match time_index::first_at_or_after(&view, timestamp, self.start, owner.codecs) {
             Ok(Some(found)) => tell(owner, asker, Ok(located(&view, found))),
             Ok(None) => {
@@ -83,7 +88,11 @@ fn located(batch: &Batch<'_>, found: TimestampAndOffset) -> FoundOffset {
 }
 
 /// Looks for the record with the greatest timestamp in the batch that the engine found.
-pub(super) fn found_max_time(owner: &mut Owner<'_>, asker: Asker, outcome: Result<StorageReply, StorageError>) {
+pub(super) fn found_max_time(
+    owner: &mut Owner<'_>,
+    asker: Asker,
+    outcome: Result<StorageReply, StorageError>,
+) {
     match outcome {
         Ok(StorageReply::FoundMaxTime(None)) => tell(owner, asker, Ok(NONE)),
         Ok(StorageReply::FoundMaxTime(Some(batch))) => {

@@ -102,7 +102,10 @@ impl Partition {
             Ok(other) => panic!("a read was answered with {other:?}"),
             // What is damaged is not served; what comes after it is. Its producers are not known any more.
             Err(StorageError::Damaged { at, detail }) => {
-                owner.note(Level::Error, format!("{}: damaged at {at} ({detail}): producers read no further", self.log));
+                owner.note(
+                    Level::Error,
+                    format!("{}: damaged at {at} ({detail}): producers read no further", self.log),
+                );
                 let end = ready.end;
                 self.replay_from(owner, ready, end);
             }

@@ -26,13 +26,7 @@ const SNAPSHOT_EVERY: u32 = 4096;
 
 impl Ready {
     /// Takes what a Produce request holds for this partition.
-    pub(super) fn produce(
-        &mut self,
-        owner: &mut Owner<'_>,
-        asker: Asker,
-        records: Bytes,
-        version: i16,
-    ) {
+    pub(super) fn produce(&mut self, owner: &mut Owner<'_>, asker: Asker, records: Bytes, version: i16) {
         if let Err(mut refusal) = self.try_produce(owner, asker, records, version) {
             refusal.log_start = self.start;
             owner.tell(asker, Answer::Partition(PartitionAnswer::Produced(Err(refusal))));
@@ -182,7 +176,11 @@ fn draw_jitter(random: &mut ChaCha12Rng, most: i64) -> i64 {
 fn roll_limits(config: &TopicConfig, jitter_ms: i64) -> RollLimits {
     RollLimits {
         segment_bytes: config.segment_bytes,
-        segment_ms: effective_segment_ms(config.cleanup_policy, config.segment_ms, config.max_compaction_lag_ms),
+        segment_ms: effective_segment_ms(
+            config.cleanup_policy,
+            config.segment_ms,
+            config.max_compaction_lag_ms,
+        ),
         jitter_ms,
     }
 }

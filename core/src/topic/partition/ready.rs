@@ -111,7 +111,9 @@ impl Ready {
     ) {
         match outcome {
             Ok(_) => {
-                if let Some(found) = self.in_flight.iter_mut().find(|append| append.base_offset == base_offset) {
+                if let Some(found) =
+                    self.in_flight.iter_mut().find(|append| append.base_offset == base_offset)
+                {
                     found.stored = true;
                 }
             }
@@ -167,7 +169,8 @@ impl Ready {
     }
 
     fn active_producers(&self) -> Vec<ActiveProducer> {
-        self.state.producers
+        self.state
+            .producers
             .iter()
             .map(|(producer_id, state)| ActiveProducer {
                 producer_id,
@@ -179,7 +182,13 @@ impl Ready {
     }
 
     /// Has the engine move the log start; -1 in a client's request means the high watermark.
-    fn delete_records(&mut self, owner: &mut Owner<'_>, config: &Arc<TopicConfig>, asker: Asker, offset: i64) {
+    fn delete_records(
+        &mut self,
+        owner: &mut Owner<'_>,
+        config: &Arc<TopicConfig>,
+        asker: Asker,
+        offset: i64,
+    ) {
         let target = if offset == -1 { self.high_watermark } else { offset };
         let refused = if !config.cleanup_policy.delete && config.cleanup_policy.compact {
             Some(ErrorCode::POLICY_VIOLATION)
@@ -226,7 +235,10 @@ impl Ready {
 
     /// Forgets producers that have been idle for `producer.id.expiration.ms`.
     pub fn expire_producers(&mut self, owner: &Owner<'_>) {
-        self.state.producers.expire(owner.now.mono, Duration::from_millis(u64::try_from(owner.broker.producer_id_expiration_ms).unwrap_or(0)));
+        self.state.producers.expire(
+            owner.now.mono,
+            Duration::from_millis(u64::try_from(owner.broker.producer_id_expiration_ms).unwrap_or(0)),
+        );
     }
 
     /// The log starts here now.
@@ -259,11 +271,7 @@ impl Ready {
 }
 
 /// Answers that need nothing of the partition's state, so they can go out while it is being opened again.
-pub fn answer_without_state(
-    owner: &mut Owner<'_>,
-    wait: Wait,
-    outcome: Result<StorageReply, StorageError>,
-) {
+pub fn answer_without_state(owner: &mut Owner<'_>, wait: Wait, outcome: Result<StorageReply, StorageError>) {
     match wait {
         Wait::Collect(asker) => fetch::collected(owner, asker, outcome),
         Wait::FindMaxTime { asker } => offsets::found_max_time(owner, asker, outcome),
