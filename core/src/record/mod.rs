@@ -39,3 +39,6 @@ pub const NO_PRODUCER_EPOCH: i16 = -1;
 pub const NO_SEQUENCE: i32 = -1;
 /// The leader epoch of a batch that no leader has stamped yet.
 pub const NO_PARTITION_LEADER_EPOCH: i32 = -1;
+
+#[cfg(test)]
+mod tests;

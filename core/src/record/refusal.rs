@@ -41,8 +41,10 @@ impl Refusal {
 impl From<BatchError> for Refusal {
     fn from(error: BatchError) -> Refusal {
         let code = match error {
-            BatchError::Length(_) | BatchError::Crc { .. } => ErrorCode::CORRUPT_MESSAGE,
-            BatchError::Truncated { .. } | BatchError::Magic(_) => ErrorCode::INVALID_RECORD,
+            BatchError::Length(_) | BatchError::Magic(_) | BatchError::Crc { .. } => {
+                ErrorCode::CORRUPT_MESSAGE
+            }
+            BatchError::Truncated { .. } => ErrorCode::INVALID_RECORD,
         };
         Refusal::new(code, format!("{error}"))
     }
