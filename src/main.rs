@@ -1,1 +1,43 @@
-fn main() {}
+//! `kelpgate`: the command line, the configuration, start-up and shutdown.
+#![forbid(unsafe_code)]
+
+mod address;
+mod cli;
+mod error;
+mod logging;
+mod node;
+#[cfg(test)]
+mod reference;
+mod serve;
+mod settings;
+mod show;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use error::Failure;
+use settings::Settings;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Not by way of the log: whoever typed the command wants to read this, whatever the level and format.
+            eprintln!("kelpgate: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let flags = cli.serve.flags()?;
+    let settings = Settings::load(cli.serve.config.as_deref(), std::env::vars(), flags)?;
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::serve(settings),
+        Command::Config { all } => show::show(&settings, all),
+    }
+}

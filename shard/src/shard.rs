@@ -46,9 +46,8 @@ impl Shard {
     }
 
     fn input(&mut self, now: Now, input: Input) {
-        let gateway = self
-            .gateway
-            .get_or_insert_with(|| Gateway::new(self.settings.clone(), now, &mut self.outbox));
+        let gateway =
+            self.gateway.get_or_insert_with(|| Gateway::new(self.settings.clone(), now, &mut self.outbox));
         gateway.handle(now, input, &mut self.outbox);
     }
 

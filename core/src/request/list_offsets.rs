@@ -76,7 +76,9 @@ fn fill_found(place: &mut ListOffsetsPartitionResponse, found: FoundOffset, vers
     } else {
         place.offset = found.offset;
         place.timestamp = found.timestamp;
-        place.leader_epoch = found.leader_epoch;
+        if version >= 4 {
+            place.leader_epoch = found.leader_epoch;
+        }
     }
 }
 

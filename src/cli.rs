@@ -1,0 +1,119 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::error::Failure;
+use crate::settings::{Given, Origin};
+
+/// A Kafka-protocol endpoint with a durable log of its own.
+///
+/// Settings come from flags, over environment variables (KELPGATE_LISTEN, or a property name in capitals such as
+/// KELPGATE_NUM_PARTITIONS), over the file given with --config, over defaults.
+#[derive(Debug, Parser)]
+#[command(name = "kelpgate", version, about, args_conflicts_with_subcommands = false)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a node (the default).
+    Serve,
+    /// Print the effective configuration and where each value comes from.
+    Config {
+        /// Also keys that have no effect here.
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+/// Settings.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Accept connections here; repeatable, port 0 takes any free port [default: 127.0.0.1:9092].
+    #[arg(long, global = true, value_name = "HOST:PORT")]
+    listen: Vec<String>,
+    /// Tell clients to connect here; once for each --listen [default: the same].
+    #[arg(long, global = true, value_name = "HOST:PORT")]
+    advertise: Vec<String>,
+    /// Keep all data in this folder [default: ./data].
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<String>,
+    /// What drives sockets and files: auto, mio or glommio [default: auto].
+    #[arg(long, global = true, value_name = "NAME")]
+    runtime: Option<String>,
+    /// Threads that share the work [default: 1].
+    #[arg(long, global = true, value_name = "N")]
+    shards: Option<String>,
+    /// Where records are kept: log [default: log].
+    #[arg(long, global = true, value_name = "NAME")]
+    engine: Option<String>,
+    /// Read settings from this TOML file.
+    #[arg(long, global = true, value_name = "FILE", env = "KELPGATE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Set any property, by Kafka's name for properties of a broker; repeatable.
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl ServeArgs {
+    /// What the flags set, by property.
+    ///
+    /// # Errors
+    /// A `--set` without `=`.
+    pub(crate) fn flags(&self) -> Result<Vec<Given>, Failure> {
+        let mut given = Vec::new();
+        let lists = [("listen", &self.listen), ("advertise", &self.advertise)];
+        for (flag, values) in lists {
+            if !values.is_empty() {
+                given.push(Given::short(flag, &values.join(","), Origin::Flag(flag)));
+            }
+        }
+        let texts = [
+            ("data", &self.data),
+            ("runtime", &self.runtime),
+            ("shards", &self.shards),
+            ("engine", &self.engine),
+        ];
+        for (flag, value) in texts {
+            if let Some(value) = value {
+                given.push(Given::short(flag, value, Origin::Flag(flag)));
+            }
+        }
+        for pair in &self.set {
+            let (key, value) = pair.split_once('=').ok_or_else(|| Failure::BadSet(pair.clone()))?;
+            given.push(Given { key: key.trim().to_owned(), value: value.to_owned(), origin: Origin::Set });
+        }
+        Ok(given)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn serving_is_the_default_and_flags_go_before_or_after() {
+        let cli = Cli::parse_from(["kelpgate", "--listen", "a:1", "--listen", "b:2"]);
+        assert!(cli.command.is_none());
+        assert_eq!(cli.serve.flags().unwrap()[0].value, "PLAINTEXT://a:1,PLAINTEXT_2://b:2");
+        let cli = Cli::parse_from(["kelpgate", "--shards", "3", "config", "--set", "num.partitions = 4"]);
+        assert!(matches!(cli.command, Some(Command::Config { all: false })));
+        let given = cli.serve.flags().unwrap();
+        assert_eq!((given[0].key.as_str(), given[0].value.as_str()), ("kelpgate.shards", "3"));
+        assert_eq!((given[1].key.as_str(), given[1].value.as_str()), ("num.partitions", " 4"));
+        assert!(Cli::parse_from(["kelpgate", "--set", "x"]).serve.flags().is_err());
+    }
+}

@@ -1,0 +1,111 @@
+//! `kelpgate serve`: start-up, and the end.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+
+use kelpgate_runtime_mio::{Options, StopSignal};
+use kelpgate_shard::{Drive, ShardId};
+
+use crate::error::Failure;
+use crate::node::ShardMaker;
+use crate::settings::Settings;
+use crate::{logging, signals};
+
+/// Runs a node until it is asked to stop.
+///
+/// # Errors
+/// When it cannot start or cannot go on.
+pub(crate) fn serve(settings: Settings) -> Result<(), Failure> {
+    logging::start(&settings.text("kelpgate.log.format"), &settings.text("kelpgate.log.level"));
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    let listen = settings.listeners.iter().map(|listener| listener.resolve()).collect::<Result<_, _>>()?;
+    let shards = settings.shards();
+    let runtime = Runtime::choose(&settings.text("kelpgate.runtime"));
+    announce(&settings);
+    let stop = StopSignal::new().map_err(|source| Failure::System { what: "make a pipe", source })?;
+    signals::stop_on_signals(stop.clone())
+        .map_err(|source| Failure::System { what: "listen to signals", source })?;
+    raise_open_files();
+    let maker = ShardMaker::new(settings)?;
+    let options = Options { shards, ..Options::new(listen, maker.data()) };
+    runtime.run(&options, move |shard, addresses| maker.make(shard, addresses), &stop)?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What drives the shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Runtime {
+    Mio,
+    Glommio,
+}
+
+impl Runtime {
+    fn choose(asked: &str) -> Runtime {
+        match asked {
+            "mio" => Runtime::Mio,
+            "glommio" => Runtime::Glommio,
+            _ => {
+                tracing::info!(
+                    "runtime mio, since it works on every kernel; --runtime glommio asks for io_uring"
+                );
+                Runtime::Mio
+            }
+        }
+    }
+
+    fn run<D, F>(self, options: &Options, make_shard: F, stop: &StopSignal) -> Result<(), Failure>
+    where
+        D: Drive,
+        F: Fn(ShardId, &[SocketAddr]) -> D + Send + Sync + 'static,
+    {
+        match self {
+            Runtime::Mio => {
+                kelpgate_runtime_mio::run(options, make_shard, say_listening, stop, logging::from_shard)?;
+            }
+            Runtime::Glommio => {
+                kelpgate_runtime_glommio::run(options, make_shard, say_listening, stop, logging::from_shard)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Says on standard output that connections are accepted; whoever started us may wait for it.
+fn say_listening(addresses: &[SocketAddr]) {
+    let mut out = io::stdout().lock();
+    for address in addresses {
+        if let Err(error) = writeln!(out, "listening on {address}").and_then(|()| out.flush()) {
+            tracing::warn!("cannot say on standard output that we listen: {error}");
+        }
+    }
+}
+
+/// Says what a person who reads the log later wants to know of this start.
+fn announce(settings: &Settings) {
+    tracing::info!(
+        "kelpgate {}, node {}, data in {}, {} shard(s)",
+        env!("CARGO_PKG_VERSION"),
+        settings.text("node.id"),
+        settings.data().display(),
+        settings.shards()
+    );
+    if settings.text("kelpgate.sync") == "os" {
+        tracing::warn!(
+            "kelpgate.sync is os: acks=all is answered once the operating system has the records; a power failure \
+             may lose what was answered"
+        );
+    }
+}
+
+/// Lets this process open as many files and connections as it is allowed to, which is often many more than it is given.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!("cannot raise the limit of open files above {:?}: {error}", limit.current);
+    }
+}
