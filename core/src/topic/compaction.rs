@@ -76,4 +76,6 @@ pub struct RecordView<'a> {
 }
 
 #[cfg(test)]
+mod recorded;
+#[cfg(test)]
 mod tests;
