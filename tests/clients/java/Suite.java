@@ -24,7 +24,7 @@ import org.apache.kafka.common.record.TimestampType;
  *
  * <pre>
  * java Suite suite  BOOTSTRAP PREFIX RECORDS
- * java Suite verify BOOTSTRAP RECORDS TOPIC[:tag,tag]...
+ * java Suite verify BOOTSTRAP RECORDS TOPIC:SET:[tag,tag]...
  * </pre>
  */
 public final class Suite {
@@ -62,10 +62,10 @@ public final class Suite {
     private static int verify(Clients clients, String directory, List<String> topics) {
         Checks checks = new Checks();
         for (String argument : topics) {
-            String topic = argument.split(":")[0];
+            String[] part = argument.split(":", -1);
+            String topic = part[0];
             checks.run("reads " + topic, () -> {
-                String tags = argument.substring(Math.min(topic.length() + 1, argument.length()));
-                RecordSet set = RecordSet.load(directory, "canonical", Set.of(tags.split(",")));
+                RecordSet set = RecordSet.load(directory, part[1], Set.of(part[2].split(",")));
                 set.compare(clients.consume(topic, BEGINNING, set.records.size(), Map.of()), BEGINNING, true);
                 return set.records.size() + " records";
             });
@@ -198,7 +198,7 @@ public final class Suite {
             long offset = next.merge(answer.partition(), 1L, Long::sum) - 1;
             Checks.expect(answer.offset() == offset, "acknowledged at " + answer.offset() + ", not " + offset);
         }
-        System.out.printf("{\"wrote\": %s, \"without\": []}%n", Checks.quoted(topic));
+        System.out.printf("{\"wrote\": %s, \"set\": \"canonical\", \"without\": []}%n", Checks.quoted(topic));
         return readBack(topic, canonical, BEGINNING);
     }
 

@@ -1,12 +1,12 @@
 """The checks that every Python client runs, over an adapter that says each thing in the client's own words.
 
     python3 suite.py CLIENT suite  BOOTSTRAP PREFIX RECORDS
-    python3 suite.py CLIENT verify BOOTSTRAP RECORDS TOPIC[:tag,tag]...
+    python3 suite.py CLIENT verify BOOTSTRAP RECORDS TOPIC:SET:[tag,tag]...
     python3 suite.py CLIENT remove BOOTSTRAP PREFIX
 
 CLIENT names a module beside this file with a class `Client`. `suite` prints one JSON line per check and one
-`{"wrote": topic, "without": [tags]}` line per topic that holds the canonical records; `verify` reads such topics;
-`remove` deletes the topics whose names begin with PREFIX.
+`{"wrote": topic, "set": "canonical", "without": [tags]}` line per topic that holds a whole set of records; `verify` reads
+such topics; `remove` deletes the topics whose names begin with PREFIX.
 """
 
 import importlib
@@ -147,7 +147,8 @@ class Suite:
 
     def one_codec(self, codec):
         topic = self.written(codec, self.canonical, codec=codec)
-        print(json.dumps({"wrote": topic, "without": sorted(self.client.cannot_say)}), flush=True)
+        wrote = {"wrote": topic, "set": "canonical", "without": sorted(self.client.cannot_say)}
+        print(json.dumps(wrote), flush=True)
         return self.read_back(topic, self.canonical)
 
     def thousands(self):
@@ -212,8 +213,8 @@ def verify(client, directory, topics):
     """Read what other clients wrote; returns how many topics differ."""
     checks = Checks()
     for argument in topics:
-        topic, _, tags = argument.partition(":")
-        records = recordset.load(directory, "canonical", set(tags.split(",")))
+        topic, name, tags = argument.split(":")
+        records = recordset.load(directory, name, set(tags.split(",")))
 
         def body(topic=topic, records=records):
             expected = recordset.at_offsets(records)
