@@ -14,7 +14,7 @@ class Client:
     """What the suite asks of a client."""
 
     codecs = ("none", "gzip", "snappy", "lz4", "zstd")
-    cannot_say = frozenset({"nothing-but-headers"})
+    cannot_say = frozenset({"nothing-but-headers", "null-header"})
     idempotent = True
     spells = {"MESSAGE_TOO_LARGE": "MessageSizeTooLarge", "INVALID_TOPIC_EXCEPTION": "InvalidTopic"}
 

@@ -350,6 +350,13 @@ func (s *suite) anotherWay(client Extra) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	err = eventually("0 to 0", func() (string, error) {
+		first, last, err := s.Watermarks(topic, 0)
+		return fmt.Sprintf("%d to %d", first, last), err
+	})
+	if err != nil {
+		return nil, err
+	}
 	return topic, client.Extra(topic, At(s.bulk, map[int32]int64{0: 0})[:500])
 }
 
