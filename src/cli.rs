@@ -25,12 +25,34 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run a node (the default).
     Serve,
+    /// Look into a data folder that no node uses; nothing in it is changed.
+    Log(LogArgs),
     /// Print the effective configuration and where each value comes from.
     Config {
         /// Also keys that have no effect here.
         #[arg(long)]
         all: bool,
     },
+}
+
+/// What to look at in a data folder.
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
+    /// Read everything, verify every checksum, and fail if anything is damaged.
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// List the batches of this topic.
+    #[arg(long, value_name = "NAME", conflicts_with = "verify")]
+    pub(crate) topic: Option<String>,
+    /// The partition whose batches are listed.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "topic")]
+    pub(crate) partition: i32,
+    /// List from this offset on [default: the first].
+    #[arg(long, value_name = "OFFSET", requires = "topic")]
+    pub(crate) from: Option<i64>,
+    /// List at most this many batches.
+    #[arg(long, value_name = "N", default_value_t = 100, requires = "topic")]
+    pub(crate) batches: usize,
 }
 
 /// Settings.

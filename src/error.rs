@@ -34,4 +34,10 @@ pub(crate) enum Failure {
     Runtime(#[from] kelpgate_runtime_mio::RuntimeError),
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
+    #[error("the data folder {} cannot be read: {text}", folder.display())]
+    Inspect { folder: PathBuf, text: String },
+    #[error("there is no topic {0} in the data folder")]
+    NoTopic(String),
+    #[error("{0} of the logs in the data folder are damaged")]
+    Damaged(usize),
 }

@@ -4,6 +4,7 @@
 mod address;
 mod cli;
 mod error;
+mod inspect;
 mod logging;
 mod node;
 #[cfg(test)]
@@ -38,6 +39,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     let settings = Settings::load(cli.serve.config.as_deref(), std::env::vars(), flags)?;
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::serve(settings),
+        Command::Log(what) => inspect::inspect(&settings, &what),
         Command::Config { all } => show::show(&settings, all),
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn serve(settings: Settings) -> Result<(), Failure> {
         tracing::warn!("{warning}");
     }
     let listen = settings.listeners.iter().map(|listener| listener.resolve()).collect::<Result<_, _>>()?;
-    let shards = settings.shards();
+    let (shards, backlog) = (settings.shards(), settings.backlog());
     let runtime = Runtime::choose(&settings.text("kelpgate.runtime"));
     announce(&settings);
     let stop = StopSignal::new().map_err(|source| Failure::System { what: "make a pipe", source })?;
@@ -29,7 +29,7 @@ pub(crate) fn serve(settings: Settings) -> Result<(), Failure> {
         .map_err(|source| Failure::System { what: "listen to signals", source })?;
     raise_open_files();
     let maker = ShardMaker::new(settings)?;
-    let options = Options { shards, ..Options::new(listen, maker.data()) };
+    let options = Options { shards, backlog, ..Options::new(listen, maker.data()) };
     runtime.run(&options, move |shard, addresses| maker.make(shard, addresses), &stop)?;
     tracing::info!("stopped");
     Ok(())

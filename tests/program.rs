@@ -1,12 +1,15 @@
 //! The program as a process: what it prints, how it stops, and what it says when it cannot start.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+
+use kelpgate_core::record::builder::{BatchBuilder, BatchFields};
 
 /// A running node, ended by force when it goes out of scope.
 struct Node {
@@ -72,17 +75,52 @@ impl Drop for Node {
     }
 }
 
-/// Asks for the supported versions (key 18, version 0), and gives the error code of the answer.
-fn api_versions(address: SocketAddr) -> i16 {
+/// Sends a request of an inflexible version, and gives the answer behind its header.
+fn call(address: SocketAddr, key: u8, version: u8, body: &[u8]) -> Vec<u8> {
     let mut socket = TcpStream::connect(address).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let request = [0, 18, 0, 0, 0, 0, 0, 7, 0, 4, b't', b'e', b's', b't'];
+    let mut request = vec![0, key, 0, version, 0, 0, 0, 7, 0, 4, b't', b'e', b's', b't'];
+    request.extend_from_slice(body);
     socket.write_all(&(request.len() as u32).to_be_bytes()).unwrap();
     socket.write_all(&request).unwrap();
-    let mut head = [0; 10];
-    socket.read_exact(&mut head).unwrap();
-    assert_eq!(head[4..8], [0, 0, 0, 7], "the answer is to another request");
-    i16::from_be_bytes([head[8], head[9]])
+    let mut size = [0; 4];
+    socket.read_exact(&mut size).unwrap();
+    let mut answer = vec![0; u32::from_be_bytes(size) as usize];
+    socket.read_exact(&mut answer).unwrap();
+    assert_eq!(answer[..4], [0, 0, 0, 7], "the answer is to another request");
+    answer.split_off(4)
+}
+
+/// Asks for the supported versions, and gives the error code of the answer.
+fn api_versions(address: SocketAddr) -> i16 {
+    let answer = call(address, 18, 0, &[]);
+    i16::from_be_bytes([answer[0], answer[1]])
+}
+
+/// Produces one batch of three records to partition 0 of the topic `words` with acks=all, making the topic if need be.
+fn produce(address: SocketAddr) {
+    let topic = b"\0\x05words";
+    let mut batch = BatchBuilder::new(BatchFields::default());
+    for value in [b"one", b"two", b"six"] {
+        batch.append(1_700_000_000_000, None, Some(value), &[]);
+    }
+    let records = batch.build().unwrap();
+    let one = 1u32.to_be_bytes();
+    // No transactional id, acks -1, 10 seconds, one topic of one partition, 0.
+    let mut body = vec![0xff, 0xff, 0xff, 0xff, 0, 0, 0x27, 0x10];
+    for part in [&one[..], topic, &one, &[0; 4], &(records.len() as u32).to_be_bytes(), &records] {
+        body.extend_from_slice(part);
+    }
+    for _ in 0..100 {
+        call(address, 3, 1, &[&one[..], topic].concat());
+        let answer = call(address, 0, 3, &body);
+        // Count, topic, count, partition, error.
+        if answer[4 + 7 + 4 + 4..][..2] == [0, 0] {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("nothing can be produced");
 }
 
 fn fails(output: Output) -> String {
@@ -213,4 +251,59 @@ fn the_log_can_be_json() {
     for line in said.lines() {
         assert!(line.starts_with('{') && line.ends_with('}'), "{line}");
     }
+}
+
+#[test]
+fn a_data_folder_can_be_looked_into_and_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start(folder.path(), &ANY_PORT);
+    produce(node.addresses[0]);
+    let said = fails(run(folder.path(), &["log"]));
+    assert!(said.contains("in use by another process"), "{said}");
+    // Killed, so that what was answered is in the journal only.
+    drop(node);
+
+    let text = |flags: &[&str]| {
+        let output = run(folder.path(), flags);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let before = files(folder.path());
+    assert!(text(&["log"]).lines().any(|line| line.starts_with("words ")));
+    assert!(text(&["log", "--verify"]).contains("0 logs are damaged"));
+    let batches = text(&["log", "--topic", "words"]);
+    assert!(batches.starts_with("offsets 0 to 3\n"), "{batches}");
+    assert_eq!(batches.lines().count(), 3, "{batches}");
+    assert!(fails(run(folder.path(), &["log", "--topic", "none"])).contains("there is no topic none-0"));
+    assert_eq!(files(folder.path()), before, "looking changes nothing");
+
+    // A clean end puts the records into their segment, where we damage them.
+    let node = Node::start(folder.path(), &ANY_PORT);
+    node.signal(rustix::process::Signal::TERM);
+    assert_eq!(node.end().0, Some(0));
+    let (segment, mut bytes) =
+        files(folder.path()).into_iter().find(|(_, bytes)| bytes.ends_with(b"six\0")).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&segment, bytes).unwrap();
+    let output = run(folder.path(), &["log", "--verify"]);
+    assert_eq!(output.status.code(), Some(1));
+    let listed = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        listed.lines().any(|line| line.starts_with("words ") && line.contains("damaged at offset 0")),
+        "{listed}"
+    );
+}
+
+/// All files below a folder with what is in them.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.append(&mut files(&path));
+        } else {
+            found.insert(path.clone(), fs::read(path).unwrap());
+        }
+    }
+    found
 }

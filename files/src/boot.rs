@@ -45,6 +45,22 @@ impl FolderLock {
     }
 }
 
+/// Keeps nodes out of a data folder that is only looked at. Changes nothing, so the folder may be read-only.
+///
+/// # Errors
+/// When no node has ever used the folder, and when one does.
+pub fn look(root: &Path) -> Result<FolderLock, StartError> {
+    let refused = |error: io::Error| StartError::Folder { root: root.into(), error };
+    let mut file = File::open(root.join(LOCK)).map_err(refused)?;
+    match file.try_lock_shared() {
+        Ok(()) => Ok(FolderLock { _file: file }),
+        Err(TryLockError::WouldBlock) => {
+            Err(StartError::Locked { root: root.into(), holder: holder(&mut file) })
+        }
+        Err(TryLockError::Error(error)) => Err(refused(error)),
+    }
+}
+
 /// The process that wrote its id into the lock file; only for the message.
 fn holder(lock: &mut File) -> Option<u32> {
     let mut text = String::new();

@@ -7,5 +7,5 @@ mod boot;
 mod errors;
 mod files;
 
-pub use boot::{FolderLock, StartError, Started, run_recovery};
+pub use boot::{FolderLock, StartError, Started, look, run_recovery};
 pub use files::Files;

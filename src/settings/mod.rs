@@ -151,6 +151,11 @@ impl Settings {
         self.text("kelpgate.shards").parse().unwrap_or(1)
     }
 
+    /// How many connections may wait to be accepted.
+    pub(crate) fn backlog(&self) -> u16 {
+        self.text("socket.listen.backlog.size").parse().unwrap_or(u16::MAX)
+    }
+
     /// What clients are told once the node listens: with the port the system chose where none was asked for.
     pub(crate) fn told(&self, addresses: &[SocketAddr]) -> Vec<Listener> {
         with_ports(&self.advertised, addresses)

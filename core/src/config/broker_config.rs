@@ -35,8 +35,6 @@ pub struct BrokerConfig {
     pub socket_request_max_bytes: usize,
     /// `kelpgate.produce.check`: batches are opened and their records walked before they are stored.
     pub check_records: bool,
-    /// `kelpgate.sync`: acks=all is answered once records are on the disk, not when the operating system has them.
-    pub sync_to_disk: bool,
 }
 
 impl BrokerConfig {
@@ -70,7 +68,6 @@ impl BrokerConfig {
             producer_id_expiration_ms: read.integer("producer.id.expiration.ms"),
             socket_request_max_bytes: read.size("socket.request.max.bytes"),
             check_records: read.text("kelpgate.produce.check").as_deref() != Some("checksum"),
-            sync_to_disk: read.text("kelpgate.sync").as_deref() != Some("os"),
         }
     }
 }
@@ -105,7 +102,6 @@ mod tests {
             producer_id_expiration_ms: 86_400_000,
             socket_request_max_bytes: 104_857_600,
             check_records: true,
-            sync_to_disk: true,
         };
         assert_eq!(config, expected);
     }
@@ -118,13 +114,17 @@ mod tests {
                 ("max.connections", "6"),
                 ("max.connections.per.ip.overrides", "::1:7, a:8"),
             ]),
-            fixed: overrides(&[("num.partitions", " 3 "), ("kelpgate.sync", "os"), ("broker.rack", "r")]),
+            fixed: overrides(&[
+                ("num.partitions", " 3 "),
+                ("kelpgate.produce.check", "checksum"),
+                ("broker.rack", "r"),
+            ]),
         };
         let config = BrokerConfig::new(&layers);
         assert_eq!((config.max_connections, config.num_partitions), (5, 3));
         let one = ("::1".to_string(), 7);
         assert_eq!(config.max_connections_per_ip_overrides, [one, ("a".to_string(), 8)]);
-        assert!(!config.sync_to_disk);
+        assert!(!config.check_records);
         assert_eq!(config.broker_rack.as_deref(), Some("r"));
     }
 }

@@ -95,8 +95,15 @@ fn changes_are_answered_and_shown_as_kafka_does() {
 }
 
 /// Keys of a node whose default here is another one, because it is true here.
-const OTHER_DEFAULTS: [&str; 6] =
-    ["broker.id", "listeners", "log.dir", "log.dirs", "node.id", "sasl.enabled.mechanisms"];
+const OTHER_DEFAULTS: [&str; 7] = [
+    "broker.id",
+    "listeners",
+    "log.dir",
+    "log.dirs",
+    "node.id",
+    "sasl.enabled.mechanisms",
+    "socket.listen.backlog.size",
+];
 
 #[test]
 fn keys_of_a_node_are_kafkas_with_their_types_and_defaults() {

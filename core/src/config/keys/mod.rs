@@ -74,7 +74,6 @@ mod prelude {
     pub(super) const MAX_LONG: &str = "9223372036854775807";
 
     pub(super) const AUTHORIZATION: &str = "requests are not authorized here";
-    pub(super) const BACKLOG: &str = "the runtime chooses how many connections may wait to be accepted";
     pub(super) const CLEANER: &str = "the cost of compaction is bounded by the node itself";
     pub(super) const CONTROLLER: &str = "there is no controller quorum: the node keeps its own catalogue";
     pub(super) const CREATION_RATE: &str = "the rate of new connections is not limited";

@@ -124,11 +124,10 @@ pub(in crate::config) const NETWORK: &[Definition] = &[
     Definition::new(
         "socket.listen.backlog.size",
         Int,
-        Some("50"),
-        "How many connections may wait to be accepted.",
+        Some("1024"),
+        "How many connections may wait to be accepted, for each listener and shard.",
     )
-    .at_least(1)
-    .reported(BACKLOG),
+    .between(1, 65535),
     Definition::new(
         "socket.request.max.bytes",
         Int,
