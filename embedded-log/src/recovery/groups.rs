@@ -105,7 +105,7 @@ fn next_magic(files: &mut Files<'_, impl Disk>, part: &JournalPart, from: u64) -
     let mut at = from;
     while at < part.len {
         let bytes = files.read(part.handle, at, PIECE).doing("reading a journal")?;
-        let found = bytes.windows(GROUP_MAGIC.len()).position(|window| window == GROUP_MAGIC);
+        let found = memchr::memmem::find(&bytes, &GROUP_MAGIC);
         match found {
             Some(place) => return Ok(at + place as u64),
             None if bytes.len() < PIECE => return Ok(part.len),
