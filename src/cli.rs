@@ -12,7 +12,7 @@ use crate::settings::{Given, Origin};
 /// Settings come from flags, over environment variables (KELPGATE_LISTEN, or a property name in capitals such as
 /// KELPGATE_NUM_PARTITIONS), over the file given with --config, over defaults.
 #[derive(Debug, Parser)]
-#[command(name = "kelpgate", version, about, args_conflicts_with_subcommands = false)]
+#[command(name = "kelpgate", version, about)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -57,6 +57,7 @@ pub(crate) struct LogArgs {
 
 /// Settings.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Settings")]
 pub(crate) struct ServeArgs {
     /// Accept connections here; repeatable, port 0 takes any free port [default: 127.0.0.1:9092].
     #[arg(long, global = true, value_name = "HOST:PORT")]

@@ -1,15 +1,66 @@
-//! Keeps `docs/reference/configuration.md` true: its tables are made from those in the program.
+//! Keeps the documentation true: the tables of `docs/reference/configuration.md` are made from those in the program, and
+//! command lines and files that are shown are understood.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use clap::Parser;
 use kelpgate_core::config::{Check, Definition, Effect, Resource, Update, definitions};
 
-use crate::settings::{SHORT, variable};
+use crate::cli::Cli;
+use crate::settings::{SHORT, Settings, variable};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
 
 fn page() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/reference/configuration.md")
+    root().join("docs/reference/configuration.md")
+}
+
+/// The pages that show how the program is used.
+fn pages() -> Vec<(PathBuf, String)> {
+    let folders = ["docs/tutorial", "docs/how-to"];
+    let files = folders.iter().flat_map(|folder| std::fs::read_dir(root().join(folder)).unwrap());
+    let paths = files.map(|file| file.unwrap().path()).chain([root().join("README.md")]);
+    paths.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
+}
+
+/// The text of all blocks of a language.
+fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
+    let begin = format!("```{language}\n");
+    page.split(&begin).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+#[test]
+fn command_lines_and_files_that_are_shown_are_understood() {
+    let (mut commands, mut files) = (0, 0);
+    for (path, page) in pages() {
+        for line in blocks(&page, "console").iter().flat_map(|block| join_lines(block)) {
+            let Some(command) = line.strip_prefix("$ kelpgate") else { continue };
+            let words = command.split_whitespace();
+            let cli = Cli::try_parse_from(std::iter::once("kelpgate").chain(words))
+                .unwrap_or_else(|error| panic!("{}: {line}: {error}", path.display()));
+            let flags = cli.serve.flags().unwrap();
+            Settings::load(None, std::iter::empty(), flags)
+                .unwrap_or_else(|error| panic!("{}: {line}: {error}", path.display()));
+            commands += 1;
+        }
+        for block in blocks(&page, "toml") {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), block).unwrap();
+            Settings::load(Some(file.path()), std::iter::empty(), Vec::new())
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            files += 1;
+        }
+    }
+    assert!(commands >= 5 && files >= 1, "{commands} commands and {files} files were found");
+}
+
+/// Lines, with those that a backslash continues put together.
+fn join_lines(block: &str) -> Vec<String> {
+    block.replace("\\\n", "").lines().map(str::to_owned).collect()
 }
 
 /// Run with `KELPGATE_UPDATE_DOCS=1` after a change of the tables.
