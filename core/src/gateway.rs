@@ -163,18 +163,22 @@ impl Gateway {
         }
     }
 
-    /// Begins what may begin, sends what may be sent.
+    /// Sends what may be sent, begins what may begin: an answer that leaves makes room for the next request.
     fn advance(&mut self, now: Now, conn: ConnId, out: &mut Outbox) {
-        while self.stage == Stage::Serving
-            && let Some(frame) = self.connections.get_mut(&conn).and_then(Connection::next_frame)
-        {
-            self.begin(now, conn, &frame, out);
+        loop {
+            let Some(connection) = self.connections.get_mut(&conn) else { return };
+            while let Some(pieces) = connection.pop_ready() {
+                out.push(Output::Send { conn, pieces });
+            }
+            if self.stage != Stage::Serving {
+                break;
+            }
+            match connection.next_frame() {
+                Some(frame) => self.begin(now, conn, &frame, out),
+                None => break,
+            }
         }
-        let Some(connection) = self.connections.get_mut(&conn) else { return };
-        while let Some(pieces) = connection.pop_ready() {
-            out.push(Output::Send { conn, pieces });
-        }
-        match connection.reading() {
+        match self.connections.get_mut(&conn).and_then(Connection::reading) {
             Some(Reading::Pause) => out.push(Output::PauseReading { conn }),
             Some(Reading::Resume) => out.push(Output::ResumeReading { conn }),
             None => {}

@@ -232,6 +232,16 @@ fn acks_0_is_silent_and_closes_when_it_fails() {
     create(&mut world, conn, "t", 1);
     world.send(conn, 9, produce_request("t", 0, batch(&["a"]), 0));
     assert_eq!(produce(&mut world, conn, "t", 0, &["b"]), 1, "the next answer is the next request's");
+    world.engine_answers = false;
+    world.send(conn, 9, produce_request("t", 0, batch(&["c"]), 0));
+    world.send(conn, 12, fetch_request("t", &[(0, 0)], 1, 0));
+    world.engine_answers = true;
+    world.settle();
+    assert_eq!(
+        batches(world.receive(conn)),
+        [(0, ErrorCode::NONE, vec![0, 1, 2])],
+        "it begins after the silence"
+    );
     world.send(conn, 9, produce_request("absent", 0, batch(&["a"]), 0));
     let reason = CloseReason::UnacknowledgedProduce(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     assert_eq!(world.closed(conn), Some(&reason));
