@@ -88,11 +88,11 @@ impl Checkpoint {
 impl Log {
     /// Begins a checkpoint if one is due, or goes on with the one there is.
     pub(crate) fn pump_checkpoint(&mut self, now: Now, out: &mut LogOutbox) {
-        if self.retry_at.is_some() || self.checkpoint.drained {
-            return;
-        }
         if self.checkpoint.pause_until.is_some_and(|until| until <= now.mono) {
             self.checkpoint.pause_until = None;
+        }
+        if self.retry_at.is_some() || self.checkpoint.drained {
+            return;
         }
         match &self.checkpoint.phase {
             Phase::Idle => self.begin_checkpoint(now, out),

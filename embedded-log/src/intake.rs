@@ -23,8 +23,9 @@ use crate::partition::{LogKey, PartitionLog};
 /// A log with changes on the way, or one that takes no appends.
 #[derive(Debug, Default)]
 struct Submitted {
-    /// Changes on the way.
+    /// Changes on the way, and those of them that delete it.
     changes: usize,
+    deletions: usize,
     /// Where the log ends when they are made.
     next: i64,
     /// Why it takes no appends until it is opened anew.
@@ -46,14 +47,16 @@ impl Intake {
     fn push(&mut self, log: LogId, next: i64, pending: Pending) {
         let submitted = self.logs.entry(log).or_default();
         submitted.changes += 1;
+        submitted.deletions += usize::from(pending.entry.change == Change::Delete);
         submitted.next = next;
         self.queue.push_back(pending);
     }
 
     /// A change of that log was made, or given up.
-    fn settled(&mut self, log: LogId) {
+    fn settled(&mut self, log: LogId, deletes: bool) {
         if let Some(submitted) = self.logs.get_mut(&log) {
             submitted.changes = submitted.changes.saturating_sub(1);
+            submitted.deletions = submitted.deletions.saturating_sub(usize::from(deletes));
             if submitted.changes == 0 && submitted.failure.is_none() {
                 self.logs.remove(&log);
             }
@@ -93,11 +96,12 @@ impl Log {
 
     pub(crate) fn submit_trim(&mut self, ticket: Ticket, log: LogId, start: i64, out: &mut LogOutbox) {
         let (known_start, end) = self.partition(log).map_or((0, 0), |known| (known.start, known.end));
-        let next = self.intake.logs.get(&log).map_or(end, |submitted| submitted.next);
-        if start <= known_start {
+        let submitted = self.intake.logs.get(&log);
+        if start <= known_start && submitted.is_none_or(|submitted| submitted.changes == 0) {
             out.reply(ticket, Ok(StorageReply::Trimmed));
             return;
         }
+        let next = submitted.map_or(end, |submitted| submitted.next);
         let entry = Entry { log, change: Change::Trim { start } };
         self.intake.push(log, next.max(start), Pending { ticket: Some(ticket), entry, charge: 0 });
     }
@@ -114,10 +118,15 @@ impl Log {
         }
     }
 
-    /// A change of the log's own making.
-    pub(crate) fn submit_own(&mut self, log: LogId, change: Change) {
+    /// Tells the journal that a replacement is complete, unless the log is on its way out: one of the same name that
+    /// comes after it must not be taken for it.
+    pub(crate) fn submit_rewritten(&mut self, log: LogId, change: Change) {
         let end = self.partition(log).map_or(0, |known| known.end);
-        let next = self.intake.logs.get(&log).map_or(end, |submitted| submitted.next);
+        let submitted = self.intake.logs.get(&log);
+        if submitted.is_some_and(|submitted| submitted.deletions > 0) {
+            return;
+        }
+        let next = submitted.map_or(end, |submitted| submitted.next);
         self.intake.push(log, next, Pending { ticket: None, entry: Entry { log, change }, charge: 0 });
     }
 
@@ -252,8 +261,9 @@ impl Log {
         }
         for pending in group.entries {
             let log = pending.entry.log;
+            let deletes = pending.entry.change == Change::Delete;
             let reply = self.make(log, pending.entry.change, pending.charge, group.number, out);
-            self.intake.settled(log);
+            self.intake.settled(log, deletes);
             if let Some(ticket) = pending.ticket {
                 out.reply(ticket, reply);
             }
@@ -332,7 +342,7 @@ impl Log {
     fn fail(&mut self, changes: Vec<Pending>, error: &StorageError, out: &mut LogOutbox) -> BTreeSet<LogId> {
         let mut logs = BTreeSet::new();
         for pending in changes {
-            self.intake.settled(pending.entry.log);
+            self.intake.settled(pending.entry.log, pending.entry.change == Change::Delete);
             if let Change::Append { .. } = pending.entry.change {
                 logs.insert(pending.entry.log);
             }

@@ -233,6 +233,8 @@ impl Log {
     pub fn end_turn(&mut self, now: Now, out: &mut LogOutbox) {
         if self.retry_at.is_some_and(|at| at <= now.mono) {
             self.retry_at = None;
+            // Perhaps there is room by now: appends wait for the answer to that.
+            self.full = false;
         }
         self.write_group(now, out);
         self.sync_journal(now, out);
@@ -244,7 +246,8 @@ impl Log {
 
     /// When [`Log::end_turn`] should be called at the latest, even if nothing happens.
     pub fn next_deadline(&self) -> Option<Instant> {
-        [self.retry_at, self.journal.sync_due, self.checkpoint.resume_at()].into_iter().flatten().min()
+        let sync_due = self.journal.sync_due.filter(|_| self.journal.syncing == 0);
+        [self.retry_at, sync_due, self.checkpoint.resume_at()].into_iter().flatten().min()
     }
 
     /// Stop cleanly: everything in memory and in the journal goes into synced segments, then the journal is removed.

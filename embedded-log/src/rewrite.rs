@@ -98,14 +98,9 @@ impl Log {
         if running.stage != Stage::Ready {
             return;
         }
-        let Some((ticket, step)) = running.steps.front() else { return };
-        let ticket = *ticket;
+        let Some((_, step)) = running.steps.front() else { return };
         if let RewriteStep::Abandon = step {
-            let segment = running.run.0;
-            self.rewrites.remove(&key);
-            self.remove_replacement(key, segment, out);
-            out.reply(ticket, Ok(StorageReply::Rewritten));
-            return;
+            return self.end_with(key, &Ok(StorageReply::Rewritten), out);
         }
         let file = FileKey { log: key, segment: running.run.0, role: Role::Replacement };
         let handle = match self.files.acquire(file, Waiter::Rewrite(key)) {
@@ -157,7 +152,10 @@ impl Log {
         outcome: Result<(), FileError>,
         out: &mut LogOutbox,
     ) {
-        let Some(running) = self.rewrites.get_mut(&key) else { return };
+        let Some(running) = self.rewrites.get_mut(&key).filter(|running| running.stage == Stage::Opening)
+        else {
+            return;
+        };
         running.stage = Stage::Ready;
         match outcome {
             Ok(()) => self.next_step(key, out),
@@ -218,8 +216,14 @@ impl Log {
         let file = FileKey { log: key, segment: running.run.0, role: Role::Replacement };
         let handle = match self.files.acquire(file, Waiter::Rewrite(key)) {
             Acquired::Ready(handle) => handle,
-            Acquired::Opening => return,
-            Acquired::ToOpen(handle) => return self.open_segment(handle, file, out),
+            Acquired::Opening => {
+                running.stage = Stage::Opening;
+                return;
+            }
+            Acquired::ToOpen(handle) => {
+                running.stage = Stage::Opening;
+                return self.open_segment(handle, file, out);
+            }
         };
         running.stage = Stage::Syncing;
         let folder = layout::log_folder(log.id);
@@ -253,7 +257,7 @@ impl Log {
         let change = Change::Rewritten { segment: running.info, last: running.run.1 };
         if let Some(log) = self.logs.get(&key) {
             let id = log.id;
-            self.submit_own(id, change);
+            self.submit_rewritten(id, change);
         }
     }
 
@@ -314,16 +318,43 @@ impl Log {
                 Err(storage_error(error))
             }
         };
-        let outcome = reply.clone().map(drop);
-        running.steps.into_iter().for_each(|(ticket, _)| out.reply(ticket, reply.clone()));
-        self.unpark((key, segment), outcome, out);
+        self.answer_steps(key, running, &reply, out);
+        self.unpark((key, segment), reply.map(drop), out);
     }
 
     /// A step failed: the replacement is forgotten.
     fn fail_rewrite(&mut self, key: LogKey, error: &StorageError, out: &mut LogOutbox) {
+        self.end_with(key, &Err(error.clone()), out);
+    }
+
+    /// The replacement is forgotten.
+    fn end_with(&mut self, key: LogKey, reply: &Result<StorageReply, StorageError>, out: &mut LogOutbox) {
         let Some(running) = self.rewrites.remove(&key) else { return };
         self.remove_replacement(key, running.run.0, out);
-        running.steps.into_iter().for_each(|(ticket, _)| out.reply(ticket, Err(error.clone())));
+        self.answer_steps(key, running, reply, out);
+    }
+
+    /// Answers the steps of a replacement that came to its end. Steps after its last one begin another.
+    fn answer_steps(
+        &mut self,
+        key: LogKey,
+        mut running: Rewriting,
+        reply: &Result<StorageReply, StorageError>,
+        out: &mut LogOutbox,
+    ) {
+        while let Some((ticket, step)) = running.steps.pop_front() {
+            out.reply(ticket, reply.clone());
+            match step {
+                RewriteStep::Keep(_) => {}
+                RewriteStep::Commit | RewriteStep::Abandon => break,
+            }
+        }
+        for (ticket, step) in running.steps {
+            match self.logs.get(&key).map(|log| log.id) {
+                Some(log) => self.rewrite(ticket, log, running.run, step, out),
+                None => out.reply(ticket, Err(StorageError::Gone)),
+            }
+        }
     }
 
     fn remove_replacement(&mut self, key: LogKey, segment: i64, out: &mut LogOutbox) {
@@ -336,16 +367,17 @@ impl Log {
 
     /// A segment, or the whole log, is gone.
     pub(crate) fn end_rewrite(&mut self, key: LogKey, segment: Option<i64>, out: &mut LogOutbox) {
-        let concerned = |running: &Rewriting| match segment {
+        let ends = |running: &Rewriting| match segment {
+            // What the journal has is done in any case.
+            Some(_) if running.stage == Stage::Placing => false,
             Some(segment) => (running.run.0..=running.run.1).contains(&segment),
             None => true,
         };
-        if !self.rewrites.get(&key).is_some_and(concerned) {
+        if !self.rewrites.get(&key).is_some_and(ends) {
             return;
         }
         let Some(running) = self.rewrites.remove(&key) else { return };
-        running.steps.into_iter().for_each(|(ticket, _)| out.reply(ticket, Err(StorageError::Gone)));
-        self.unpark((key, running.run.0), Ok(()), out);
+        self.answer_steps(key, running, &Err(StorageError::Gone), out);
     }
 }
 

@@ -60,7 +60,11 @@ pub(super) fn find(files: &mut Files<'_, impl Disk>, notes: &mut Notes) -> Resul
     let shards = shards.or_else(|| names.iter().filter(|name| name.0 == epoch).map(|name| name.2).max());
     let logs = begin(files, &manifests, (epoch, shards.unwrap_or(1)), notes)?;
     let mut journals: BTreeMap<u16, ShardJournal> = BTreeMap::new();
-    for part in parts.into_iter().filter(|part| part.header.epoch == epoch) {
+    for part in parts {
+        if part.header.epoch != epoch {
+            files.close(part.handle).doing("closing a journal")?;
+            continue;
+        }
         let shard = part.header.shard;
         let covered = (manifests.iter())
             .filter(|manifest| {

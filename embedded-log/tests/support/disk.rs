@@ -123,6 +123,11 @@ impl SimDisk {
         }
     }
 
+    /// The process is gone.
+    pub fn close_all(&mut self) {
+        self.open.clear();
+    }
+
     /// Changes bytes behind everybody's back.
     pub fn damage(&mut self, path: &str, at: usize, with: &[u8]) {
         let Some(Node::File(inode)) = self.find(path) else { panic!("{path} is not there") };

@@ -34,6 +34,8 @@ pub struct Node {
     pub answers: BTreeMap<Ticket, Answer>,
     pub notes: Vec<(Level, String)>,
     last_ticket: u64,
+    /// Commands without an answer.
+    pub open: BTreeMap<Ticket, (usize, String)>,
     pub now: Now,
     pub random: Random,
     /// File commands carried out.
@@ -64,6 +66,7 @@ impl Node {
             answers: BTreeMap::new(),
             notes: recovered.notes,
             last_ticket: 0,
+            open: BTreeMap::new(),
             now: Now { mono: Instant(1), wall: WallTime(0) },
             random: Random(seed),
             steps: 0,
@@ -79,6 +82,8 @@ impl Node {
     pub fn submit_to(&mut self, shard: usize, command: StorageCommand) -> Ticket {
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
+        let text: String = format!("{command:?}").chars().take(200).collect();
+        self.open.insert(ticket, (shard, text));
         self.shards[shard].submit(self.now, ticket, command, &mut self.outboxes[shard]);
         self.collect(shard);
         ticket
@@ -99,6 +104,7 @@ impl Node {
                     self.lanes.entry((shard, lane)).or_default().push_back((ticket, command));
                 }
                 LogOutput::Reply { ticket, outcome } => {
+                    self.open.remove(&ticket);
                     let twice = self.answers.insert(ticket, outcome);
                     assert!(twice.is_none(), "{ticket} is answered twice");
                 }
@@ -150,12 +156,19 @@ impl Node {
         panic!("the log never comes to rest");
     }
 
+    /// Whether every command is answered.
+    pub fn settled(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Lets time pass to the next deadline, if there is one.
     pub fn pass_time(&mut self) -> bool {
         let next = self.shards.iter().filter_map(Log::next_deadline).min();
         if let Some(next) = next {
             self.now.mono = self.now.mono.max(next);
             self.end_turn();
+            let next = self.shards.iter().filter_map(Log::next_deadline).min();
+            assert!(next.is_none_or(|next| next > self.now.mono), "a deadline that is over is told again");
         }
         next.is_some()
     }
@@ -202,6 +215,7 @@ impl Node {
             self.settle();
             if self.shards.iter().all(Log::is_idle) {
                 assert!(self.done.is_empty());
+                self.disk.close_all();
                 return self.disk;
             }
             assert!(self.pass_time(), "the log never drains");

@@ -4,4 +4,5 @@
 pub mod batch;
 pub mod disk;
 pub mod drive;
+pub mod model;
 pub mod random;
