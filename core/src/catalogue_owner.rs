@@ -95,6 +95,11 @@ impl CatalogueOwner {
         submit(owner, Wait::Open, StorageCommand::Open { log: LogId::CATALOGUE });
     }
 
+    /// Whether no change is under way and none waits.
+    pub fn is_at_rest(&self) -> bool {
+        matches!(self.phase, Phase::Idle | Phase::Failed) && self.waiting.is_empty()
+    }
+
     /// Takes a question; changes are made in the order of their questions.
     pub fn ask(&mut self, owner: &mut Owner<'_>, asker: Asker, question: CatalogueQuestion) {
         let full = self.waiting.len() >= WAITING_MAX;

@@ -34,6 +34,8 @@ const UPKEEP_PAUSE: Duration = Duration::from_millis(20);
 /// One shard's machine.
 pub struct Gateway {
     stage: Stage,
+    /// Shards that were quiet before this one was asked to stop.
+    quiet_early: u16,
     around: Around,
     /// Only where the catalogue lives: on shard 0.
     catalogue: Option<CatalogueOwner>,
@@ -56,13 +58,24 @@ pub enum Timer {
     Cleaner,
 }
 
+/// How far a stop has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Stopping {
+    /// This shard has answered all its clients and told the others.
+    said_quiet: bool,
+    /// Shards that ask nothing any more.
+    quiet: u16,
+    /// Partitions have saved their state.
+    saved: bool,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// The catalogue is being read.
     Loading,
     Serving,
-    /// No new requests; those accepted are answered.
-    Stopping,
+    /// No new requests; those accepted are answered. Shards ask each other until all have said that they are quiet.
+    Stopping(Stopping),
     Drained,
 }
 
@@ -71,6 +84,7 @@ impl Gateway {
     pub fn new(settings: Settings, now: Now, out: &mut Outbox) -> Gateway {
         let mut gateway = Gateway {
             stage: Stage::Loading,
+            quiet_early: 0,
             catalogue: (settings.shard == ShardId(0)).then(CatalogueOwner::default),
             connections: BTreeMap::new(),
             partitions: Partitions::default(),
@@ -105,7 +119,7 @@ impl Gateway {
         while let Some(message) = self.around.mail.pop() {
             self.message(now, self.around.settings.shard, message, out);
         }
-        self.finish_stopping(out);
+        self.finish_stopping(now, out);
     }
 
     /// When the next `Tick` is due, and what for.
@@ -122,7 +136,7 @@ impl Gateway {
             Stage::Loading | Stage::Serving => {
                 local::over_connection_limits(broker, &self.connections, &peer)
             }
-            Stage::Stopping | Stage::Drained => Some(CloseReason::Stopping),
+            Stage::Stopping(_) | Stage::Drained => Some(CloseReason::Stopping),
         };
         self.connections.insert(conn, Connection::new(peer, broker.socket_request_max_bytes, now.mono));
         match refused {
@@ -303,6 +317,7 @@ impl Gateway {
             ShardMessage::Forget(ask, log) => self.partitions.forget(Asker { shard: from, ask }, log),
             ShardMessage::Loaded { number, image } => self.loaded(now, number, &image, out),
             ShardMessage::Changed { number, records } => self.changed(now, number, &records, out),
+            ShardMessage::Quiet => self.quiet_elsewhere(),
             ShardMessage::Applied { number } => {
                 if let Some(catalogue) = &mut self.catalogue {
                     catalogue.applied(&mut self.around.owner(now, out), number);
@@ -432,11 +447,10 @@ impl Gateway {
 
     /// What is accepted is answered; the rest is not begun.
     fn stop(&mut self, now: Now, out: &mut Outbox) {
-        if self.stage == Stage::Drained {
+        if matches!(self.stage, Stage::Stopping(_) | Stage::Drained) {
             return;
         }
-        self.stage = Stage::Stopping;
-        self.partitions.snapshot_all(&mut self.around.owner(now, out));
+        self.stage = Stage::Stopping(Stopping { quiet: self.quiet_early, ..Stopping::default() });
         // Parked fetches would keep the node for as long as their clients like.
         let parked = self.timers.keys().filter_map(|timer| match timer {
             Timer::Request(conn, request) => Some((conn, request)),
@@ -450,13 +464,39 @@ impl Gateway {
         self.timers.clear(Timer::Cleaner);
     }
 
-    fn finish_stopping(&mut self, out: &mut Outbox) {
-        if self.stage == Stage::Stopping
-            && self.around.stores.is_empty()
-            && self.connections.values().all(|connection| connection.responses.is_empty())
-        {
+    /// Another shard has answered all its clients; it may have been asked to stop before this one.
+    fn quiet_elsewhere(&mut self) {
+        match &mut self.stage {
+            Stage::Stopping(stopping) => stopping.quiet += 1,
+            Stage::Loading | Stage::Serving => self.quiet_early += 1,
+            Stage::Drained => panic!("a shard became quiet after all were"),
+        }
+    }
+
+    /// Goes the steps of a stop as they become possible: own clients answered; no shard asks any more; partitions saved;
+    /// the engine has answered everything.
+    fn finish_stopping(&mut self, now: Now, out: &mut Outbox) {
+        let Stage::Stopping(mut stopping) = self.stage else { return };
+        let shards = self.around.settings.shards;
+        let answered = self.connections.values().all(|connection| connection.responses.is_empty());
+        let unchanging = self.catalogue.as_ref().is_none_or(CatalogueOwner::is_at_rest);
+        if !stopping.said_quiet && answered && unchanging {
+            stopping.said_quiet = true;
+            stopping.quiet += 1;
+            let own = self.around.settings.shard;
+            for shard in (0..shards).map(ShardId).filter(|shard| *shard != own) {
+                self.around.mail.send(out, shard, ShardMessage::Quiet);
+            }
+        }
+        let asked_no_more = stopping.quiet == shards && self.around.stores.is_empty();
+        self.stage = Stage::Stopping(stopping);
+        if asked_no_more && stopping.saved {
             self.stage = Stage::Drained;
             out.push(Output::Drained);
+        } else if asked_no_more {
+            self.stage = Stage::Stopping(Stopping { saved: true, ..stopping });
+            self.partitions.snapshot_all(&mut self.around.owner(now, out));
+            self.finish_stopping(now, out);
         }
     }
 }

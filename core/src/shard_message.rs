@@ -29,6 +29,8 @@ pub enum ShardMessage {
     Changed { number: u64, records: Arc<Vec<CatalogueRecord>> },
     /// The sender has applied the change of this number.
     Applied { number: u64 },
+    /// The node is stopping and the sender has answered all its clients: it asks nothing any more.
+    Quiet,
 }
 
 /// Names one question: echoed in the answer, so that the asker finds what it belongs to without a table.

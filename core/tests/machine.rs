@@ -171,7 +171,7 @@ fn duplicates_get_their_first_offset_also_after_a_restart() {
     let conn = world.connect(0);
     create(&mut world, conn, "t", 1);
     let Response::InitProducerId(id) = world.ask(conn, 4, new_id()) else { panic!() };
-    let mut send = |world: &mut World, conn, sequence, value: &str| {
+    let send = |world: &mut World, conn, sequence, value: &str| {
         world.send(conn, 9, produce_request("t", 0, batch_from(id.producer_id, sequence, &[value]), -1));
         let answer = produced(world.receive(conn));
         (answer.error_code, answer.base_offset)
@@ -370,6 +370,27 @@ fn a_newer_api_versions_is_told_what_there_is() {
     let _ = world.receive(conn);
     world.send_bytes(conn, &[0, 0, 0, 12, 0, 18, 0, 99, 0, 0, 0, 2, 255, 255, 1, 2]);
     assert_eq!(world.closed(conn), None);
+}
+
+#[test]
+fn requests_that_wait_behind_a_parked_one_stop_the_reading() {
+    let mut world = World::new(1);
+    let conn = world.connect(0);
+    create(&mut world, conn, "t", 1);
+    world.send(conn, 12, fetch_request("t", &[(0, 0)], 1, 1000));
+    let value = "x".repeat(300_000);
+    let mut sent = 0;
+    while world.is_read(conn) {
+        world.send(conn, 9, produce_request("t", 0, batch(&[&value]), -1));
+        sent += 1;
+    }
+    assert_eq!(sent, 4, "a little more than a mebibyte waits");
+    world.pass(Duration::from_millis(1000));
+    assert!(world.is_read(conn));
+    assert_eq!(batches(world.receive(conn)), [(0, ErrorCode::NONE, vec![])]);
+    for offset in 0..sent {
+        assert_eq!(produced(world.receive(conn)).base_offset, offset);
+    }
 }
 
 #[test]
