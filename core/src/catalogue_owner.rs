@@ -20,7 +20,7 @@ use crate::machine::{Level, Output};
 use crate::owner::{Owner, Waiting};
 use crate::pieces::Pieces;
 use crate::protocol::ErrorCode;
-use crate::record::Batches;
+use crate::record::StoredBatches;
 use crate::request::catalogue::{CatalogueAnswer, CatalogueQuestion};
 use crate::settings::Settings;
 use crate::shard_message::{Asker, ShardMessage};
@@ -157,7 +157,7 @@ impl CatalogueOwner {
 
     fn replayed(&mut self, owner: &mut Owner<'_>, pieces: Pieces) {
         let before = self.end;
-        for bytes in pieces.into_iter().flat_map(Batches::new) {
+        for bytes in StoredBatches::new(pieces) {
             let Phase::Replaying { image, .. } = &mut self.phase else { return };
             let bytes = match bytes {
                 Ok(bytes) => bytes,

@@ -125,7 +125,7 @@ pub struct LogInfo {
 pub enum StorageReply {
     Opened(Opened),
     Appended,
-    /// The batches as stored, one `Bytes` for each contiguous run (not for each batch).
+    /// The batches as stored, in as few pieces as they lie in: a piece may hold many batches, or a part of one.
     Read(Pieces),
     /// One whole batch, or none.
     FoundTime(Option<Bytes>),

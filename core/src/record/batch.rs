@@ -6,6 +6,7 @@ use kelpgate_compression::Codec;
 use super::NO_SEQUENCE;
 use super::crc;
 use crate::config::TimestampType;
+use crate::pieces::Pieces;
 use crate::topic::producers::next_sequence;
 
 /// Bytes of the header.
@@ -290,6 +291,49 @@ impl Iterator for Batches {
                 Some(Ok(self.rest.split_to(size)))
             }
             Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+/// Cuts what an engine read into whole batches, wherever it was cut into pieces: what is still in an engine's memory
+/// comes as the appended parts, heads apart from bodies. A batch that lies in several pieces is put together, which
+/// copies it. Ends after an error.
+#[derive(Debug)]
+pub struct StoredBatches {
+    rest: Bytes,
+    more: <Pieces as IntoIterator>::IntoIter,
+}
+
+impl StoredBatches {
+    /// Batches one after the other; the last one must be whole too.
+    pub fn new(pieces: Pieces) -> StoredBatches {
+        StoredBatches { rest: Bytes::new(), more: pieces.into_iter() }
+    }
+}
+
+impl Iterator for StoredBatches {
+    type Item = Result<Bytes, BatchError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let error = match Batch::first(&self.rest) {
+                Ok(batch) => {
+                    let size = batch.size_in_bytes();
+                    return Some(Ok(self.rest.split_to(size)));
+                }
+                Err(error) => error,
+            };
+            match (error, self.more.next()) {
+                (BatchError::Truncated { .. }, Some(more)) if self.rest.is_empty() => self.rest = more,
+                (BatchError::Truncated { .. }, Some(more)) => {
+                    self.rest = [&self.rest[..], &more].concat().into()
+                }
+                (BatchError::Truncated { .. }, None) if self.rest.is_empty() => return None,
+                (error, _) => {
+                    *self = StoredBatches::new(Pieces::new());
+                    return Some(Err(error));
+                }
+            }
         }
     }
 }

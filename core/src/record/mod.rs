@@ -19,7 +19,7 @@ pub mod validate;
 mod varint;
 
 pub use accept::{Accepted, accept};
-pub use batch::{Batch, BatchError, Batches};
+pub use batch::{Batch, BatchError, Batches, StoredBatches};
 pub use builder::{BatchBuilder, BatchFields, BuildError, recompress, renumber};
 pub use codecs::{Codecs, OpenError, ReadError};
 pub use records::{Headers, Record, RecordError, Records};

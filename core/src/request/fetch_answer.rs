@@ -14,7 +14,7 @@ use crate::protocol::ErrorCode;
 use crate::protocol::Str;
 use crate::protocol::fetch::{EpochEndOffset, FetchResponse, FetchableTopicResponse, PartitionData};
 use crate::record::legacy::{self, MessageFormat};
-use crate::record::{Batch, Batches, Codec};
+use crate::record::{Batch, Codec, StoredBatches};
 use crate::shard_message::{Found, Probed};
 
 /// First version whose readers know zstd; older ones get UNSUPPORTED_COMPRESSION_TYPE (KIP-110).
@@ -152,7 +152,7 @@ fn readable(home: &mut Home<'_>, target: &Target, pieces: Pieces) -> Result<Piec
         return converted.map(|converted| converted.records.into()).map_err(|error| error.code());
     }
     if home.version < ZSTD {
-        let mut batches = pieces.iter().cloned().flat_map(Batches::new);
+        let mut batches = StoredBatches::new(pieces.clone());
         let is_zstd =
             |whole: &Bytes| Batch::first(whole).is_ok_and(|batch| batch.codec() == Some(Codec::Zstd));
         if batches.any(|whole| whole.is_ok_and(|whole| is_zstd(&whole))) {

@@ -1,5 +1,6 @@
 mod building;
 mod compacting;
+mod cutting;
 mod legacy;
 mod searching;
 mod validating;

@@ -47,12 +47,12 @@ impl Log {
         self.segments.iter().map(info).collect()
     }
 
-    /// A few hundred bytes at a time, each batch apart.
+    /// A few hundred bytes at a time, each batch in two pieces, as an engine may give it from memory.
     fn read(&self, from: i64, until: i64) -> Pieces {
         let all = self.segments.values().flatten();
         let wanted =
             all.filter(|batch| parsed(batch).last_offset() >= from && parsed(batch).base_offset() < until);
-        wanted.take(3).cloned().collect()
+        wanted.take(3).flat_map(|batch| [batch.slice(..61), batch.slice(61..)]).collect()
     }
 
     fn apply(&mut self, segment: i64, last: i64, step: RewriteStep) {

@@ -427,13 +427,13 @@ fn batches(
     format: &impl BatchFormat,
 ) -> Result<Vec<(BatchHeader, Bytes)>, Unreadable> {
     let (mut found, mut at) = (Vec::new(), from);
-    for mut run in pieces {
-        while let Some(batch) = format.cut(&mut run).map_err(|reason| Unreadable { offset: at, reason })? {
-            let header = format.header(&batch).map_err(|reason| Unreadable { offset: at, reason })?;
-            if header.last_offset >= at && header.base_offset < until {
-                at = header.last_offset.saturating_add(1);
-                found.push((header, batch));
-            }
+    // A batch may lie in several pieces, if it is still in the engine's memory.
+    let mut run = pieces.concat();
+    while let Some(batch) = format.cut(&mut run).map_err(|reason| Unreadable { offset: at, reason })? {
+        let header = format.header(&batch).map_err(|reason| Unreadable { offset: at, reason })?;
+        if header.last_offset >= at && header.base_offset < until {
+            at = header.last_offset.saturating_add(1);
+            found.push((header, batch));
         }
     }
     Ok(found)

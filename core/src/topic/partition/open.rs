@@ -8,7 +8,7 @@ use super::{Partition, Phase, REPLAY_BYTES, Wait};
 use crate::machine::Level;
 use crate::owner::Owner;
 use crate::pieces::Pieces;
-use crate::record::{Batch, Batches};
+use crate::record::{Batch, StoredBatches};
 use crate::storage::{Opened, StorageCommand, StorageError, StorageReply};
 use crate::topic::producers::{KeptBatch, ProducerBatch};
 use crate::topic::recent::Recent;
@@ -118,7 +118,7 @@ impl Ready {
     /// Notes what the headers of stored batches say; gives the offset after the last, or none when one is unreadable.
     fn replay(&mut self, owner: &mut Owner<'_>, pieces: Pieces) -> Option<i64> {
         let mut next = None;
-        for bytes in pieces.into_iter().flat_map(Batches::new) {
+        for bytes in StoredBatches::new(pieces) {
             let bytes = bytes.ok()?;
             let batch = Batch::first(&bytes).ok()?;
             self.state.epochs.assign(batch.partition_leader_epoch(), batch.base_offset());
