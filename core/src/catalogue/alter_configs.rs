@@ -9,7 +9,7 @@ use super::change::Change;
 use super::image::Image;
 use super::record::{CatalogueRecord, Configured};
 use super::refusal::{Refusal, outcome};
-use super::resources::{NONE, Named, Nodes, Nothing, Unnamed, find, target};
+use super::resources::{LOGGER, NONE, Named, Nodes, Nothing, Unnamed, find, target};
 use super::{Context, limits};
 use crate::config::{AlterOp, ConfigError, Overrides, Target, alter_incremental, alter_replace};
 use crate::protocol::alter_configs::{
@@ -26,7 +26,7 @@ pub(super) fn incremental(
     request: &IncrementalAlterConfigsRequest,
 ) -> Change<IncrementalAlterConfigsResponse> {
     let resources = request.resources.iter().map(|one| (one.resource_type, &one.resource_name));
-    let mut altering = Altering::new(context.image, resources);
+    let mut altering = Altering::new(Api::Incremental, context.image, resources);
     let responses = request.resources.iter().map(|resource| {
         let ops: Vec<AlterOp<'_>> = resource
             .configs
@@ -56,7 +56,7 @@ pub(super) fn incremental(
 /// Judges a request that replaces all that is set for some resources.
 pub(super) fn replace(context: &Context<'_>, request: &AlterConfigsRequest) -> Change<AlterConfigsResponse> {
     let resources = request.resources.iter().map(|one| (one.resource_type, &one.resource_name));
-    let mut altering = Altering::new(context.image, resources);
+    let mut altering = Altering::new(Api::Replace, context.image, resources);
     let responses = request.resources.iter().map(|resource| {
         let values: Vec<(&str, Option<&str>)> =
             resource.configs.iter().map(|config| (&*config.name, config.value.as_deref())).collect();
@@ -76,8 +76,17 @@ pub(super) fn replace(context: &Context<'_>, request: &AlterConfigsRequest) -> C
     Change { records: altering.records(request.validate_only), response }
 }
 
+/// Which of the two APIs asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Api {
+    /// Knows no loggers.
+    Replace,
+    Incremental,
+}
+
 /// The changes of one request as they add up.
 struct Altering<'a> {
+    api: Api,
     image: &'a Image,
     times: BTreeMap<(i8, &'a Str), u32>,
     records: Vec<CatalogueRecord>,
@@ -86,12 +95,12 @@ struct Altering<'a> {
 }
 
 impl<'a> Altering<'a> {
-    fn new(image: &'a Image, resources: impl Iterator<Item = (i8, &'a Str)>) -> Altering<'a> {
+    fn new(api: Api, image: &'a Image, resources: impl Iterator<Item = (i8, &'a Str)>) -> Altering<'a> {
         let mut times = BTreeMap::new();
         for resource in resources {
             *times.entry(resource).or_default() += 1;
         }
-        Altering { image, times, records: Vec::new(), newly_configured: 0 }
+        Altering { api, image, times, records: Vec::new(), newly_configured: 0 }
     }
 
     fn records(self, validate_only: bool) -> Vec<CatalogueRecord> {
@@ -107,7 +116,11 @@ impl<'a> Altering<'a> {
         if self.times.get(&(resource_type, name)) != Some(&1) {
             return Err(Refusal::invalid_request("Each resource must appear at most once."));
         }
-        let of = match find(self.image, resource_type, name) {
+        let found = match self.api {
+            Api::Replace if resource_type == LOGGER => Err(Nothing::UnknownType),
+            Api::Replace | Api::Incremental => find(self.image, resource_type, name),
+        };
+        let of = match found {
             Ok(Named::Configured(of)) => of,
             Ok(Named::Loggers) => {
                 return Err(Refusal::invalid_request(

@@ -96,3 +96,6 @@ pub fn not_done(mut response: Response, error: ErrorCode) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests;

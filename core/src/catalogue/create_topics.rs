@@ -240,11 +240,12 @@ impl<'a> Making<'a> {
         }
         bytes[6] = (bytes[6] & 0x0f) | 0x40;
         bytes[8] = (bytes[8] & 0x3f) | 0x80;
-        let mut id = Uuid(bytes);
-        while self.context.image.topic_by_id(id).is_some() || !self.ids.insert(id) {
-            id = Uuid(u128::from_be_bytes(id.0).wrapping_add(1).to_be_bytes());
+        // Only a poor generator gives an id that is taken.
+        while self.context.image.topic_by_id(Uuid(bytes)).is_some() || !self.ids.insert(Uuid(bytes)) {
+            let tail = u32::from_be_bytes([bytes[12], bytes[13], bytes[14], bytes[15]]);
+            bytes[12..].copy_from_slice(&tail.wrapping_add(1).to_be_bytes());
         }
-        id
+        Uuid(bytes)
     }
 
     /// The result of a topic that was made: from version 5 on with all its configurations (KIP-525).

@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::change::Change;
+use super::image::Topic;
 use super::record::CatalogueRecord;
 use super::refusal::{Refusal, outcome};
 use super::{Context, limits};
@@ -81,28 +82,32 @@ fn judge(
     }
     for topic in topics {
         let judged = match (&topic.name, topic.topic_id) {
-            (None, Uuid::ZERO) => Err(Refusal::invalid_request("Neither topic name nor id were specified.")),
+            (None, Uuid::ZERO) => refused(topic, "Neither topic name nor id were specified."),
             (None, id) => match take(&mut named.ids, &id) {
                 Times::Answered => continue,
-                Times::Once => by_id(context, id),
-                Times::Repeated => Err(Refusal::invalid_request("Duplicate topic id.")),
+                Times::Repeated => refused(topic, "Duplicate topic id."),
+                Times::Once => match context.image.topic_by_id(id) {
+                    // The name's result is for both.
+                    Some(known) if named.names.get(&known.name) == Some(&1) => continue,
+                    Some(known) => deleted(known, records),
+                    None => result(None, id, Err(unknown_id())),
+                },
             },
             (Some(name), Uuid::ZERO) => match take(&mut named.names, name) {
                 Times::Answered => continue,
-                Times::Once => by_name(context, name, &named),
-                Times::Repeated => Err(Refusal::invalid_request("Duplicate topic name.")),
+                Times::Repeated => refused(topic, "Duplicate topic name."),
+                Times::Once => match context.image.topic(name) {
+                    Some(known) if named.ids.contains_key(&known.id) => {
+                        let message = "The provided topic name maps to an ID that was already supplied.";
+                        result(Some(name.clone()), known.id, Err(Refusal::invalid_request(message)))
+                    }
+                    Some(known) => deleted(known, records),
+                    None => result(Some(name.clone()), Uuid::ZERO, Err(unknown_name())),
+                },
             },
-            (Some(_), _) => {
-                Err(Refusal::invalid_request("You may not specify both topic name and topic id."))
-            }
+            (Some(_), _) => refused(topic, "You may not specify both topic name and topic id."),
         };
-        responses.push(match judged {
-            Ok((name, id)) => {
-                records.push(CatalogueRecord::TopicDeleted { id });
-                result(Some(name), id, Ok(()))
-            }
-            Err(refusal) => result(topic.name.clone(), topic.topic_id, Err(refusal)),
-        });
+        responses.push(judged);
     }
 }
 
@@ -124,26 +129,21 @@ fn take<K: Ord>(times: &mut BTreeMap<K, u32>, key: &K) -> Times {
     }
 }
 
-fn by_id(context: &Context<'_>, id: Uuid) -> Result<(Str, Uuid), Refusal> {
-    match context.image.topic_by_id(id) {
-        Some(topic) => Ok((topic.name.clone(), id)),
-        None => Err(Refusal::new(ErrorCode::UNKNOWN_TOPIC_ID, "This server does not host this topic ID.")),
-    }
+fn deleted(topic: &Topic, records: &mut Vec<CatalogueRecord>) -> DeletableTopicResult {
+    records.push(CatalogueRecord::TopicDeleted { id: topic.id });
+    result(Some(topic.name.clone()), topic.id, Ok(()))
 }
 
-fn by_name(context: &Context<'_>, name: &Str, named: &Named) -> Result<(Str, Uuid), Refusal> {
-    let Some(topic) = context.image.topic(name) else {
-        return Err(Refusal::new(
-            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-            "This server does not host this topic-partition.",
-        ));
-    };
-    if named.ids.contains_key(&topic.id) {
-        return Err(Refusal::invalid_request(
-            "The provided topic name maps to an ID that was already supplied.",
-        ));
-    }
-    Ok((topic.name.clone(), topic.id))
+fn refused(topic: &DeleteTopicState, message: &str) -> DeletableTopicResult {
+    result(topic.name.clone(), topic.topic_id, Err(Refusal::invalid_request(message)))
+}
+
+fn unknown_id() -> Refusal {
+    Refusal::new(ErrorCode::UNKNOWN_TOPIC_ID, "This server does not host this topic ID.")
+}
+
+fn unknown_name() -> Refusal {
+    Refusal::new(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, "This server does not host this topic-partition.")
 }
 
 fn result(name: Option<Str>, topic_id: Uuid, result: Result<(), Refusal>) -> DeletableTopicResult {

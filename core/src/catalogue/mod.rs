@@ -29,6 +29,8 @@ pub mod record;
 mod refusal;
 mod resources;
 mod snapshot;
+#[cfg(test)]
+mod testing;
 
 pub use api_versions::{ApiVersions, Feature};
 pub use change::{Change, change, not_done, refused, timeout_ms};

@@ -9,7 +9,7 @@ use crate::config::{Overrides, Resource, Target};
 use crate::protocol::Str;
 
 /// The code of loggers (`ConfigResource.Type.BROKER_LOGGER`). There are none here.
-const LOGGER: i8 = 8;
+pub(super) const LOGGER: i8 = 8;
 
 /// What a type and a name stand for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -19,7 +19,7 @@ def topic(name, partitions=1, replicas=1, assignments=(), configs=()):
 
 
 def create(label, *topics, version=7, **fields):
-    return label, "CreateTopics", version, dict(Topics=list(topics), timeoutMs=30000, **fields)
+    return label, "CreateTopics", version, {"Topics": list(topics), "timeoutMs": 30000, **fields}
 
 
 def placed(label, name, assignments, **fields):
@@ -30,19 +30,20 @@ def configured(label, name, *configs):
     return create(label, topic(name, configs=configs))
 
 
-def delete(label, *names, version=6, ids=(), both=()):
+def delete(label, *names, version=6, ids=(), both=(), timeout=30000):
     if version < 6:
-        return label, "DeleteTopics", version, dict(TopicNames=list(names), TimeoutMs=30000)
+        return label, "DeleteTopics", version, dict(TopicNames=list(names), TimeoutMs=timeout)
     topics = [{"Name": name} for name in names] + [{"TopicId": one} for one in ids]
     topics += [{"Name": name, "TopicId": one} for name, one in both]
-    return label, "DeleteTopics", version, dict(Topics=topics, TimeoutMs=30000)
+    return label, "DeleteTopics", version, dict(Topics=topics, TimeoutMs=timeout)
 
 
-def grow(label, *topics, version=3, validate=False):
+def grow(label, *topics, version=3, validate=False, timeout=30000):
     def one(name, count, assignments=None):
-        return {"Name": name, "Count": count, "Assignments": assignments and [{"BrokerIds": ids} for ids in assignments]}
+        placed = None if assignments is None else [{"BrokerIds": ids} for ids in assignments]
+        return {"Name": name, "Count": count, "Assignments": placed}
 
-    fields = dict(Topics=[one(*each) for each in topics], TimeoutMs=30000, ValidateOnly=validate)
+    fields = dict(Topics=[one(*each) for each in topics], TimeoutMs=timeout, ValidateOnly=validate)
     return label, "CreatePartitions", version, fields
 
 
@@ -126,8 +127,10 @@ def creation():
     yield create("create: placed with both", topic("~x", 1, 1, [(0, [1])]))
     yield create("create: validate only", topic("~unmade"), validateOnly=True)
     yield metadata("create: validate only made nothing", "~unmade")
-    yield create("create: timeout 0", topic("~t0")) [:3] + (dict(Topics=[topic("~t0")], timeoutMs=0),)
-    yield create("create: timeout -1", topic("~t1")) [:3] + (dict(Topics=[topic("~t1")], timeoutMs=-1),)
+    yield create("create: timeout 0", topic("~t0"), topic("a b"), timeoutMs=0)
+    yield create("create: timeout -1", topic("~t0"), timeoutMs=-1)
+    yield create("create: timeout 0, validate only", topic("~t0"), timeoutMs=0, validateOnly=True)
+    yield metadata("create: too late, not made", "~t0")
     yield create("create: none at all")
     for version in (2, 3, 4, 5, 6):
         yield create(f"create: version {version}", topic(f"~v{version}", configs=[("retention.ms", "5")]), version=version)
@@ -152,9 +155,7 @@ def creation_with_configs():
     yield configured("configs: lags cross", "~x", ("min.compaction.lag.ms", "10"), ("max.compaction.lag.ms", "5"))
     yield configured("configs: tiered", "~x", ("remote.storage.enable", "true"))
     yield configured("configs: gone in 4", "~x", ("message.format.version", "3.0"))
-    yield configured("configs: before partitions", "~x", ("no.such", "1"))[:3] + (
-        dict(Topics=[topic("~x", 0, configs=[("no.such", "1")])], timeoutMs=30000),
-    )
+    yield create("configs: before partitions", topic("~x", 0, configs=[("no.such", "1")]))
     yield configured("configs: small segments", "~x", ("segment.bytes", "1000"))
 
 
@@ -176,6 +177,8 @@ def deletion(state):
     yield delete("delete: bad name", "a b")
     yield delete("delete: empty name", "")
     yield delete("delete: none at all")
+    yield delete("delete: timeout 0", "~d2", "~nope", "~d2", timeout=0)
+    yield delete("delete: timeout -1, version 5", "~d2", "~nope", timeout=-1, version=5)
     for version in (1, 2, 3, 4, 5):
         yield delete(f"delete: version {version}", f"~d{version + 2}", "~nope", version=version)
     yield create("delete: make anew", topic("~d0"))
@@ -199,6 +202,7 @@ def growth():
     yield grow("grow: empty placement", ("~g", 6, []))
     yield grow("grow: topic twice", ("~g", 6), ("~g", 7), ("~h", 2))
     yield grow("grow: bad name", ("a b", 6))
+    yield grow("grow: timeout 0", ("~g", 6), ("~nope", 2), timeout=0)
     for version in (0, 1, 2):
         yield grow(f"grow: version {version}", ("~g", 6 + version), ("~nope", 2), version=version)
     yield metadata("grow: how many", "~g", "~h", version=0)
@@ -251,7 +255,9 @@ def altering_lists():
     yield describe("list: empty", 2, "~t", policy)
     yield alter("list: append a bad one", 2, "~t", (policy, 2, "shred"))
     yield alter("list: delete", 2, "~t", (policy, 1, None))
-    yield alter("list: too long", 2, "~t", ("follower.replication.throttled.replicas", 0, ",".join(["1:1"] * 9000)))
+    throttled = "follower.replication.throttled.replicas"
+    yield alter("list: long", 2, "~t", (throttled, 0, ",".join(f"1:{n}" for n in range(4000))))
+    yield alter("list: too long", 2, "~t", (throttled, 2, ",".join(f"2:{n}" for n in range(4000))))
 
 
 def altering_what_is_not_there():
