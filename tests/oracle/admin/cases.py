@@ -108,6 +108,7 @@ def creation():
         yield create(f"create: {count} partitions", topic(f"~p{count}", count))
     for factor in (0, -2, -1, 2, 3):
         yield create(f"create: {factor} replicas", topic(f"~r{factor}", 1, factor))
+    yield create("create: collide with each other", topic("~c.d"), topic("~c_d"), validateOnly=True)
     yield create("create: both bad", topic("~bad", 0, 0))
     yield create("create: defaults", topic("~defaults", -1, -1))
     yield create("create: too many partitions", topic("~many", 10001), topic("~few"))
@@ -370,7 +371,9 @@ def paging():
     yield pages("page: at the last", "~n1", "~n2", cursor=("~n2", 1))
     yield pages("page: cursor elsewhere", "~n1", "~n2", cursor=("~n3", 0))
     yield pages("page: cursor negative", "~n1", cursor=("~n1", -1))
-    yield pages("page: unknown and bad", "~n1", "~nope", "a b", "")
+    yield pages("page: unknown", "~n1", "~nope")
+    yield pages("page: bad", "~n1", "a b")
+    yield pages("page: empty", "~n1", "")
     yield pages("page: unknown is next", "~n1", "~n1-unknown", limit=3)
     yield pages("page: all, from a topic on", limit=2, cursor=("~n1", 1))
     yield pages("page: all, from an unknown topic on", limit=4, cursor=("~n1-unknown", 7))
