@@ -54,6 +54,15 @@ impl Index {
         }
     }
 
+    /// Takes note of a batch after bytes that are no batches: nobody should have to read through those.
+    pub(crate) fn add_apart(&mut self, position: u64, header: &BatchHeader) {
+        self.blocks.push(Block {
+            base_offset: header.base_offset,
+            position,
+            max_timestamp: header.max_timestamp,
+        });
+    }
+
     /// Puts what a scan of the bytes below `known_from` found before what was known.
     pub(crate) fn complete(&mut self, mut scanned: Index) {
         if scanned.from < self.from {

@@ -290,6 +290,7 @@ impl Log {
 
     /// Has a segment file opened.
     pub(crate) fn open_segment(&mut self, handle: FileHandle, key: FileKey, out: &mut LogOutbox) {
+        self.close_surplus(out);
         let Some(log) = self.logs.get(&key.log) else { return };
         let (file, create) = match key.role {
             Role::Writer => (crate::layout::LogFile::Segment(key.segment), true),
@@ -335,7 +336,7 @@ impl Log {
 
     fn close_surplus(&mut self, out: &mut LogOutbox) {
         let all = self.draining && self.checkpoint.is_drained();
-        while let Some((handle, lane)) = self.files.to_close(all) {
+        while let Some((handle, lane)) = self.files.close_next(all) {
             self.file(Op::Tidy { what: "closing a file" }, lane, FileCommand::Close { handle }, out);
         }
     }

@@ -215,18 +215,23 @@ impl OpenFiles {
         }
     }
 
-    /// A file to be closed now, if there is one: unwanted, or more than there may be; `all` for every unused one.
-    pub(crate) fn to_close(&mut self, all: bool) -> Option<(FileHandle, Lane)> {
+    /// A file to be closed now, if there is one: unwanted, or in the way of another; `all` for every unused one.
+    pub(crate) fn close_next(&mut self, all: bool) -> Option<(FileHandle, Lane)> {
         if let Some(doomed) = self.doomed.pop() {
             return Some(doomed);
         }
-        if !all && self.files.len() <= self.limit {
+        if !all && self.files.len() < self.limit {
             return None;
         }
         let (_, handle) = self.unused.pop_first()?;
         let file = self.files.remove(&handle)?;
         self.by_key.remove(&file.key);
         Some((handle, file.key.role.lane()))
+    }
+
+    /// Whether a file may be opened for a reader, or is open already. The background does not wait: it uses few.
+    pub(crate) fn has_room(&self, key: FileKey) -> bool {
+        self.files.len() < self.limit || !self.unused.is_empty() || self.by_key.contains_key(&key)
     }
 
     /// Files open or being opened.

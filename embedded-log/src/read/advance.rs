@@ -79,13 +79,13 @@ impl Log {
 
     /// Asks for bytes of a segment, once its file is open and there is memory.
     fn read_file(&mut self, id: u64, job: Job, (segment, at, limit): (i64, u64, u64), out: &mut LogOutbox) {
-        if self.reads.charged >= self.config.read_bytes {
+        let writer = FileKey { log: job.log, segment, role: Role::Writer };
+        let reader = FileKey { log: job.log, segment, role: Role::Reader };
+        if self.reads.charged >= self.config.read_bytes || !self.files.has_room(reader) {
             self.reads.held.push_back(id);
             self.reads.jobs.insert(id, job);
             return;
         }
-        let writer = FileKey { log: job.log, segment, role: Role::Writer };
-        let reader = FileKey { log: job.log, segment, role: Role::Reader };
         let acquired = match self.files.acquire_open(writer) {
             Some(handle) => Acquired::Ready(handle),
             None => self.files.acquire(reader, Waiter::Job(id)),

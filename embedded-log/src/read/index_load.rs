@@ -1,9 +1,14 @@
-//! A segment's index is read when a reader first needs it.
+//! A segment's index is made when a reader first needs it.
 
+use alloc::vec::Vec;
+
+use crate::batch::BatchError;
 use crate::index::Index;
 use crate::log::Log;
 use crate::outbox::LogOutbox;
 use crate::read::job::{Job, Want};
+use crate::read::piece::Piece;
+use crate::read::scan::Lost;
 
 impl Log {
     /// Has a segment's index completed; the job goes on then.
@@ -16,11 +21,70 @@ impl Log {
         }
         let found = self.logs.get(&log).and_then(|known| known.segment(segment));
         let until = found.map_or(0, |found| found.index.known_from());
-        let want = Want::Index { segment, until, at: 0, scanned: Index::default() };
+        let want = Want::Index { segment, until, at: 0, low: segment, lost: None, scanned: Index::default() };
         let job =
             Job { ticket: None, log, next: 0, until: i64::MAX, want, needed: 0, cursor: None, missed: None };
         self.reads.last += 1;
         let id = self.reads.last;
         self.advance(id, job, out);
     }
+
+    /// A piece of the segment came back.
+    pub(super) fn index_piece(
+        &mut self,
+        id: u64,
+        mut job: Job,
+        segment: i64,
+        piece: &Piece<'_>,
+        out: &mut LogOutbox,
+    ) {
+        for lost in add_piece(&mut job, piece) {
+            self.fence(job.log, segment, lost, out);
+        }
+        if let Want::Index { at, until, low, lost, .. } = &mut job.want {
+            if piece.bytes.is_empty() {
+                *lost = lost.or(Some((*at, BatchError::Header("the file is shorter than it was"))));
+                *at = *until;
+            }
+            if let Some((position, why)) = lost.filter(|_| *at >= *until) {
+                let lost = Lost { position, from: *low, until: None, why };
+                self.fence(job.log, segment, lost, out);
+            }
+        }
+        self.advance(id, job, out);
+    }
+}
+
+/// Adds the batches of a piece to the index. Headers are believed as long as each follows the one before; after bad
+/// bytes the next good batch is looked for. Gives what is lost.
+fn add_piece(job: &mut Job, piece: &Piece<'_>) -> Vec<Lost> {
+    let Want::Index { at, low, lost, scanned, .. } = &mut job.want else { return Vec::new() };
+    let (mut place, mut found) = (0, Vec::new());
+    while place < piece.bytes.len() {
+        if let Some((position, why)) = *lost {
+            let Some((good, header)) = piece.next_good(place, *low) else {
+                place = piece.bytes.len();
+                break;
+            };
+            if header.base_offset > *low {
+                found.push(Lost { position, from: *low, until: Some(header.base_offset), why });
+            }
+            scanned.add_apart(*at + good as u64, &header);
+            (place, *low, *lost) = (good + header.size, header.end_offset(), None);
+            continue;
+        }
+        match piece.header(place, *low) {
+            Ok(header) => {
+                scanned.add(*at + place as u64, &header);
+                (place, *low) = (place + header.size, header.end_offset());
+            }
+            Err(BatchError::Cut { .. }) => break,
+            Err(why) => {
+                *lost = Some((*at + place as u64, why));
+                place += 1;
+            }
+        }
+    }
+    *at += place as u64;
+    found
 }

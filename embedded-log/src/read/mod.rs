@@ -4,6 +4,7 @@
 mod advance;
 mod index_load;
 mod job;
+mod piece;
 mod scan;
 mod source;
 
@@ -21,13 +22,14 @@ use crate::outbox::LogOutbox;
 use crate::partition::LogKey;
 use job::{Job, Want};
 pub(crate) use scan::Asked;
+use scan::Lost;
 
 /// Reads under way.
 #[derive(Debug, Default)]
 pub(crate) struct Reads {
     last: u64,
     jobs: BTreeMap<u64, Job>,
-    /// Jobs that wait for memory.
+    /// Jobs that wait for memory or for a file to be closed.
     held: VecDeque<u64>,
     /// Memory of reads under way.
     charged: usize,
@@ -111,15 +113,20 @@ impl Log {
                 self.advance(id, job, out);
             }
             Err(FileError::NotFound) => {
-                self.damaged(id, job, (segment, 0), None, BatchError::Header("the file is gone"), out);
+                let why = BatchError::Header("the file is gone");
+                let lost = Lost { position: 0, from: job.next.max(segment), until: None, why };
+                self.damaged(id, job, segment, lost, out);
             }
             Err(error) => self.end_job(job, Err(storage_error(error)), out),
         }
     }
 
-    /// Jobs that waited for memory go on.
+    /// Jobs that waited for memory, or for a file to be closed, go on.
     pub(crate) fn pump_reads(&mut self, out: &mut LogOutbox) {
-        while self.reads.charged < self.config.read_bytes {
+        for _ in 0..self.reads.held.len() {
+            if self.reads.charged >= self.config.read_bytes {
+                return;
+            }
             let Some(id) = self.reads.held.pop_front() else { return };
             if let Some(job) = self.reads.jobs.remove(&id) {
                 self.advance(id, job, out);

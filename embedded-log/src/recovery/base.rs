@@ -48,6 +48,9 @@ pub(super) struct Base {
 
 type Notes = Vec<(Level, String)>;
 
+/// Epoch, shard, number of shards.
+type ManifestName = (u64, u16, u16);
+
 /// Looks at manifests, journals and, if need be, at everything.
 pub(super) fn find(files: &mut Files<'_, impl Disk>, notes: &mut Notes) -> Result<Base, RecoveryError> {
     let mut outdated = Vec::new();
@@ -91,7 +94,7 @@ fn read_manifests(
     files: &mut Files<'_, impl Disk>,
     outdated: &mut Vec<String>,
     notes: &mut Notes,
-) -> Result<(Vec<(u64, u16, u16)>, Vec<Manifest>), RecoveryError> {
+) -> Result<(Vec<ManifestName>, Vec<Manifest>), RecoveryError> {
     let entries = files.list(layout::MANIFESTS.into()).doing("listing manifests")?;
     let (mut names, mut manifests) = (Vec::new(), Vec::new());
     for entry in entries.into_iter().filter(|entry| !entry.is_folder) {
