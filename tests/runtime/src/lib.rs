@@ -7,7 +7,7 @@ mod threads;
 
 pub use behaviour::{Behaviour, Echo, Shard};
 pub use node::{Node, PATIENCE, Runtime};
-pub use threads::{Usage, shard_threads};
+pub use threads::{Meter, Usage};
 
 /// Makes tests of functions that take a [`Runtime`] and a number of shards: both runtimes, with 1 and with 3 shards.
 #[macro_export]

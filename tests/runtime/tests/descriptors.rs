@@ -1,11 +1,13 @@
 //! Out of descriptors: what is open is served, nothing spins, and when descriptors are free again others get in. A process
 //! of its own, since the limit is the process's.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use kelpgate_runtime_tests::{Echo, Node, Runtime, Usage, shard_threads};
+use kelpgate_runtime_tests::{Echo, Meter, Node, Runtime};
 use kelpgate_shard::Level;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
@@ -30,31 +32,44 @@ fn out_of_descriptors(runtime: Runtime, shards: u16) {
     // The clients' own descriptors exist before the limit comes down.
     let clients: Vec<Socket> =
         (0..CLIENTS).map(|_| Socket::new(Domain::IPV4, Type::STREAM, None).unwrap()).collect();
-    let highest = std::fs::read_dir("/proc/self/fd")
-        .unwrap()
-        .filter_map(|name| name.ok()?.file_name().to_str()?.parse::<u64>().ok());
+    let meter = Meter::new();
+    let fillers = fill_holes();
     let before = getrlimit(Resource::Nofile);
-    let limit = highest.max().unwrap() + 1 + ROOM;
-    let threads = shard_threads();
+    let limit = fillers.last().unwrap().as_raw_fd() as u64 + 1 + ROOM;
     setrlimit(Resource::Nofile, rustix::process::Rlimit { current: Some(limit), ..before.clone() }).unwrap();
 
     let mut streams = connect_all(clients, node.addresses[0]);
     std::thread::sleep(Duration::from_millis(300));
-    let usage = Usage::of(&threads);
+    let before_rest = meter.read();
     std::thread::sleep(Duration::from_millis(500));
-    let used = Usage::of(&threads).since(usage);
+    let used = meter.read().since(before_rest);
+    ping(&mut streams[0]);
     setrlimit(Resource::Nofile, before).unwrap();
 
     // Each shard tries ten times a second, each try a few sleeps at the most.
     assert!(used.sleeps <= 60 * u64::from(shards) && used.cpu < Duration::from_millis(200), "{used:?}");
-    for stream in &mut streams {
-        stream.write_all(b"still there?").unwrap();
-        stream.read_exact(&mut [0; 12]).unwrap();
-    }
+    streams.iter_mut().for_each(ping);
     node.stop().unwrap();
     let log = log.lock().unwrap();
     assert!(!log.is_empty() && log.len() <= usize::from(shards), "{log:?}");
     assert!(log.iter().all(|(level, text)| *level == Level::Warn && text.contains("ulimit -n")), "{log:?}");
+}
+
+fn ping(stream: &mut TcpStream) {
+    stream.write_all(b"still there?").unwrap();
+    stream.read_exact(&mut [0; 12]).unwrap();
+}
+
+/// Takes every number below the highest descriptor, so that the limit, which is on numbers, counts.
+fn fill_holes() -> Vec<File> {
+    let numbers = std::fs::read_dir("/proc/self/fd").unwrap();
+    let number = |name: std::io::Result<std::fs::DirEntry>| name.ok()?.file_name().to_str()?.parse::<i32>().ok();
+    let highest = numbers.filter_map(number).max().unwrap();
+    let mut fillers = Vec::new();
+    while fillers.last().is_none_or(|last: &File| last.as_raw_fd() <= highest) {
+        fillers.push(File::open("/dev/null").unwrap());
+    }
+    fillers
 }
 
 fn connect_all(clients: Vec<Socket>, address: SocketAddr) -> Vec<TcpStream> {

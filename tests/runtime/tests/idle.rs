@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use kelpgate_runtime_tests::{Behaviour, Echo, Node, Runtime, Usage, on_both_runtimes, shard_threads};
+use kelpgate_runtime_tests::{Behaviour, Echo, Meter, Node, Runtime, on_both_runtimes};
 use kelpgate_shard::{Action, Event, Now};
 
 on_both_runtimes!(open_connections_cost_nothing, paused_and_stuck_connections_cost_nothing);
@@ -18,12 +18,11 @@ const WATCHED: Duration = Duration::from_millis(800);
 fn expect_rest(shards: u16) {
     // What was under way comes to rest.
     std::thread::sleep(Duration::from_millis(200));
-    let threads = shard_threads();
-    // glommio's helper threads bear the names of theirs.
-    assert!(threads.len() >= usize::from(shards));
-    let before = Usage::of(&threads);
+    let meter = Meter::new();
+    assert!(meter.threads() >= usize::from(shards));
+    let before = meter.read();
     std::thread::sleep(WATCHED);
-    let used = Usage::of(&threads).since(before);
+    let used = meter.read().since(before);
     assert!(used.sleeps == 0 && used.cpu == Duration::ZERO, "{used:?} in {WATCHED:?}");
 }
 
