@@ -20,7 +20,7 @@ fn the_cause_and_the_remedy_are_told() {
     let stop = StopSignal::new().unwrap();
     let outcome = kelpgate_runtime_glommio::run(
         &options,
-        |_| Shard::new(Echo),
+        |_, _| Shard::new(Echo),
         |_| panic!("it must not listen"),
         &stop,
         |_: Level, _: &str| {},

@@ -11,7 +11,7 @@ on_both_runtimes!(a_port_in_use, a_data_folder_that_is_a_file);
 fn run(runtime: Runtime, options: &Options) -> RuntimeError {
     let stop = StopSignal::new().unwrap();
     let (make, told, log) =
-        (|_| Shard::new(Echo), |_: &[_]| panic!("it must not listen"), |_: Level, _: &str| {});
+        (|_, _: &[_]| Shard::new(Echo), |_: &[_]| panic!("it must not listen"), |_: Level, _: &str| {});
     match runtime {
         Runtime::Mio => kelpgate_runtime_mio::run(options, make, told, &stop, log),
         Runtime::Glommio => kelpgate_runtime_glommio::run(options, make, told, &stop, log),
