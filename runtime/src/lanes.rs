@@ -11,7 +11,12 @@ use crate::node::{Notices, spawn_watched};
 type Job = (FileTicket, FileCommand);
 
 /// A thread per lane that was ever used: commands of one lane in order, lanes beside each other, the shard never waits.
-/// A file has no readiness to wait for, so this is how every runtime without asynchronous files does it.
+///
+/// On io_uring, too. A sync that goes through the ring is handed to a thread of the kernel, so nothing is saved by it, and
+/// glommio writes vectors only, so the pieces of a write would have to be copied. Measured (`cargo bench -p
+/// kelpgate-runtime-tests --bench files`; append and sync, median, processor time of the process): 64 KiB 0.7-1.9 ms and
+/// 320-340 us by a lane of the glommio runtime, 1.1-2.0 ms and 270-280 us by the ring; 1 MiB 3.9-4.6 ms and 600-690 us by
+/// the lane, 4.0-7.2 ms and 940-2,340 us by the ring.
 pub(crate) struct Lanes<M> {
     shard: ShardId,
     files: Arc<Files>,

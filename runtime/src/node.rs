@@ -117,10 +117,10 @@ where
         };
         spawn("stop".to_owned(), wait)?
     };
-    let (mailboxes, threads) =
-        start_shards(options, bound.addresses().into(), run_shard, &notices, Arc::new(log))?;
-    let node = Node::new(mailboxes, bound, options.backlog, received);
-    let outcome = node.watch(threads, on_listening);
+    let started = start_shards(options, bound.addresses().into(), run_shard, &notices, Arc::new(log));
+    let outcome = started.and_then(|(mailboxes, threads)| {
+        Node::new(mailboxes, bound, options.backlog, received).watch(threads, on_listening)
+    });
     stop.trigger();
     let _ = watcher.join();
     outcome

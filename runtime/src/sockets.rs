@@ -335,3 +335,75 @@ fn write_budget<S: Socket>(connection: &mut Connection<S>) -> (usize, io::Result
     }
     (written, Ok(Write::All))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::IoSlice;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::Accepted;
+
+    /// Takes everything it is offered and never has anything to read.
+    struct Greedy;
+
+    impl Socket for Greedy {
+        fn read(&mut self, _into: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+
+        fn write(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+            Ok(parts.iter().map(|part| part.len()).sum())
+        }
+
+        fn end_writing(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn note(&mut self, _readiness: Readiness) {}
+    }
+
+    struct NoNetwork;
+
+    impl Network for NoNetwork {
+        type Socket = Greedy;
+
+        fn listen(&mut self, _listeners: Vec<TcpListener>) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn accept(&mut self, _listener: u16, _conn: ConnId) -> io::Result<Accepted<Greedy>> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+
+        fn stop_listening(&mut self) {}
+    }
+
+    #[test]
+    fn a_peer_that_takes_everything_gets_a_budget_in_a_turn() {
+        const PARTS: usize = 100;
+        let mut sockets: Sockets<NoNetwork, ()> = Sockets::new(NoNetwork);
+        let conns = [(); 2].map(|()| {
+            let conn = sockets.connections.next_id().unwrap();
+            sockets.connections.insert(conn, Greedy);
+            conn
+        });
+        let part = Bytes::from(vec![0; WRITE_BUDGET / 10]);
+        for _ in 0..PARTS {
+            conns.iter().for_each(|conn| sockets.send(*conn, part.clone().into()));
+        }
+        let mut flushed = [0; 2];
+        while sockets.has_work() {
+            sockets.write();
+            for event in sockets.news.drain(..) {
+                let Event::Flushed { conn, bytes } = event else { panic!("{event:?}") };
+                // The last write of a turn begins below the budget and is offered so many parts at the most.
+                assert!(bytes < WRITE_BUDGET + 64 * part.len());
+                flushed[usize::from(conn == conns[1])] += bytes;
+            }
+            assert!(flushed[0].abs_diff(flushed[1]) < WRITE_BUDGET, "both have their turn");
+        }
+        assert_eq!(flushed, [PARTS * part.len(); 2]);
+    }
+}

@@ -79,7 +79,9 @@ impl Behaviour for Appender {
     fn begin(&mut self, _now: Now, actions: &mut Vec<Action<()>>) {
         let len = room(self.size, self.appends);
         let open = FileCommand::Open { handle: HANDLE, path: "journal".to_owned(), create: true };
-        for command in [open, FileCommand::Allocate { handle: HANDLE, len }, FileCommand::Sync { handle: HANDLE }] {
+        for command in
+            [open, FileCommand::Allocate { handle: HANDLE, len }, FileCommand::Sync { handle: HANDLE }]
+        {
             actions.push(Action::File { ticket: FileTicket(9), lane: Lane::Journal, command });
         }
         actions.push(Action::Ready);
@@ -116,7 +118,8 @@ fn ring(size: usize, appends: usize) -> Vec<Duration> {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("journal");
     preallocate(&path, room(size, appends));
-    let executor = LocalExecutorBuilder::new(Placement::Unbound).io_memory(64 << 10).make().expect("an executor");
+    let executor =
+        LocalExecutorBuilder::new(Placement::Unbound).io_memory(64 << 10).make().expect("an executor");
     executor.run(async {
         let file: BufferedFile =
             OpenOptions::new().read(true).write(true).buffered_open(&path).await.expect("the file");

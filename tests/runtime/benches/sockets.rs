@@ -24,7 +24,13 @@ struct Load {
 const LOADS: [Load; 4] = [
     Load { name: "1 connection, 1 deep, 100 B", connections: 1, deep: 1, size: 100, requests: 30_000 },
     Load { name: "64 connections, 1 deep, 100 B", connections: 64, deep: 1, size: 100, requests: 200_000 },
-    Load { name: "16 connections, 32 deep, 100 B", connections: 16, deep: 32, size: 100, requests: 3_000_000 },
+    Load {
+        name: "16 connections, 32 deep, 100 B",
+        connections: 16,
+        deep: 32,
+        size: 100,
+        requests: 3_000_000,
+    },
     Load { name: "4 connections, 4 deep, 64 KiB", connections: 4, deep: 4, size: 65_536, requests: 20_000 },
 ];
 

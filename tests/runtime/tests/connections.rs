@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use kelpgate_runtime_tests::{Behaviour, Node, PATIENCE, Runtime, on_both_runtimes};
 use kelpgate_shard::{Action, ConnId, Event, Now};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 on_both_runtimes!(thousands_of_connections, who_connected_where);
 
@@ -74,7 +75,14 @@ fn wait_until(mut done: impl FnMut() -> bool) {
     }
 }
 
+/// Both ends of every connection are in this process.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
+}
+
 fn thousands_of_connections(runtime: Runtime, shards: u16) {
+    raise_descriptor_limit();
     let (books, behave) = books(shards);
     let node = Node::start(runtime, shards, behave);
     let mut streams: Vec<TcpStream> = (0..MANY).map(|_| node.connect()).collect();

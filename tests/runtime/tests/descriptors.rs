@@ -36,7 +36,7 @@ fn out_of_descriptors(runtime: Runtime, shards: u16) {
     let fillers = fill_holes();
     let before = getrlimit(Resource::Nofile);
     let limit = fillers.last().unwrap().as_raw_fd() as u64 + 1 + ROOM;
-    setrlimit(Resource::Nofile, rustix::process::Rlimit { current: Some(limit), ..before.clone() }).unwrap();
+    setrlimit(Resource::Nofile, rustix::process::Rlimit { current: Some(limit), ..before }).unwrap();
 
     let mut streams = connect_all(clients, node.addresses[0]);
     std::thread::sleep(Duration::from_millis(300));
@@ -63,7 +63,8 @@ fn ping(stream: &mut TcpStream) {
 /// Takes every number below the highest descriptor, so that the limit, which is on numbers, counts.
 fn fill_holes() -> Vec<File> {
     let numbers = std::fs::read_dir("/proc/self/fd").unwrap();
-    let number = |name: std::io::Result<std::fs::DirEntry>| name.ok()?.file_name().to_str()?.parse::<i32>().ok();
+    let number =
+        |name: std::io::Result<std::fs::DirEntry>| name.ok()?.file_name().to_str()?.parse::<i32>().ok();
     let highest = numbers.filter_map(number).max().unwrap();
     let mut fillers = Vec::new();
     while fillers.last().is_none_or(|last: &File| last.as_raw_fd() <= highest) {
