@@ -12,8 +12,10 @@ from server import Server, Test
 from wire import batch
 from writers import RETRIABLE
 
-BALLAST = 8 << 20
-VALUE = 32 << 10
+MEBIBYTE = 1 << 20
+DISK = 320 * MEBIBYTE  # room for the journal's files of 64 MiB and some segments
+BALLAST = 160 * MEBIBYTE
+VALUE = 900 << 10
 
 
 @contextlib.contextmanager
@@ -41,11 +43,12 @@ def refused_start(test, data, *words, address=None):
 
 
 def write_until_refused(connection, topic):
-    """Write random values until an error comes; returns (values acknowledged, the error)."""
+    """Write a few random values in turn until an error comes; returns (values acknowledged, the error)."""
+    ready = [(value, batch([value])) for value in (os.urandom(VALUE) for _ in range(7))]
     values = []
-    for _ in range(5000):
-        value = os.urandom(VALUE)
-        error, offset = connection.produce(topic, 0, batch([value]))
+    for turn in range(2 * (DISK + BALLAST) // VALUE):
+        value, records = ready[turn % len(ready)]
+        error, offset = connection.produce(topic, 0, records)
         if error:
             return values, error
         assert offset == len(values), f"acknowledged at {offset} after {len(values)} records"
@@ -53,8 +56,13 @@ def write_until_refused(connection, topic):
     raise AssertionError("a full disk refuses nothing")
 
 
+def all_there(connection, topic, values):
+    """Whether exactly these values are in the topic's one partition."""
+    return connection.read_all(topic, 0, checksums=False) == list(enumerate(values))
+
+
 def full_disk_refuses_and_loses_nothing(test):
-    with small_disk(BALLAST + (24 << 20)) as disk:
+    with small_disk(DISK + BALLAST) as disk:
         ballast = disk / "ballast"
         ballast.write_bytes(bytes(BALLAST))
         with test.server(data=disk / "data") as server:
@@ -62,7 +70,7 @@ def full_disk_refuses_and_loses_nothing(test):
                 assert connection.create_topic("full", 1) == 0
                 values, error = write_until_refused(connection, "full")
                 assert error in RETRIABLE, f"error {error} is not one that clients retry"
-                assert connection.read_all("full", 0) == list(enumerate(values)), "not all is there while the disk is full"
+                assert all_there(connection, "full", values), "not all is there while the disk is full"
                 ballast.unlink()
                 limit = time.monotonic() + 15
                 while True:
@@ -76,19 +84,19 @@ def full_disk_refuses_and_loses_nothing(test):
             server.kill()
             server.start()
             with server.connect() as connection:
-                assert connection.read_all("full", 0) == list(enumerate(values)), "not all is there after a restart"
+                assert all_there(connection, "full", values), "not all is there after a restart"
         return f"refused with error {error or 56} after {len(values) - 1} records of {VALUE} bytes"
 
 
 def starts_on_a_full_disk_or_says_why_not(test):
-    with small_disk(24 << 20) as disk:
+    with small_disk(DISK) as disk:
         with test.server(data=disk / "data") as server, server.connect() as connection:
             assert connection.create_topic("full", 1) == 0
             values, _ = write_until_refused(connection, "full")
             server.kill()
             with contextlib.suppress(OSError), open(disk / "ballast", "wb") as ballast:
                 while True:
-                    ballast.write(bytes(4096))
+                    ballast.write(bytes(64 << 10))
                     ballast.flush()
             said = "it starts"
             try:
@@ -99,12 +107,12 @@ def starts_on_a_full_disk_or_says_why_not(test):
                 (disk / "ballast").unlink()
                 server.start()
             with server.connect() as connection:
-                assert connection.read_all("full", 0) == list(enumerate(values))
+                assert all_there(connection, "full", values)
         return said
 
 
 def read_only_folder_is_refused(test):
-    with small_disk(24 << 20) as disk:
+    with small_disk(DISK) as disk:
         with test.server(data=disk / "data") as server:
             assert server.stop() == 0
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)

@@ -98,13 +98,15 @@ fn a_reader_that_stops_reading_costs_bounded_memory(runtime: Runtime, shards: u1
     assert_eq!(flushed.load(Ordering::Relaxed), total as u64);
 }
 
+type Reads = Arc<Mutex<Vec<Taken>>>;
+
 /// Lets no connection be read until `go`, then takes note of each read.
 struct Gate {
     go: Arc<AtomicBool>,
     waiting: Vec<ConnId>,
     look_at: Option<Instant>,
     turn: u64,
-    reads: Arc<Mutex<Vec<Taken>>>,
+    reads: Reads,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -154,10 +156,10 @@ impl Behaviour for Gate {
 fn no_connection_waits_for_more_than_a_budget_of_each(runtime: Runtime, shards: u16) {
     const FLOODS: usize = 5;
     let go = Arc::new(AtomicBool::new(false));
-    let logs: Arc<Mutex<Vec<Arc<Mutex<Vec<Taken>>>>>> = Arc::default();
+    let logs: Arc<Mutex<Vec<Reads>>> = Arc::default();
     let (gate, all) = (go.clone(), logs.clone());
     let node = Node::start(runtime, shards, move |_| {
-        let reads = Arc::<Mutex<Vec<Taken>>>::default();
+        let reads = Reads::default();
         all.lock().unwrap().push(reads.clone());
         Gate { go: gate.clone(), waiting: Vec::new(), look_at: None, turn: 0, reads }
     });
