@@ -38,11 +38,16 @@ fn a_frame_cut_at_any_byte_is_refused() {
 }
 
 #[test]
-fn bytes_left_over_are_refused() {
+fn bytes_left_over_are_not_looked_at_in_requests_and_refused_in_responses() {
     each_version(|key, version, source| {
-        let mut frame = request_frame(key, version, &Request::generate(key, version, source)).to_vec();
+        let request = Request::generate(key, version, source);
+        let mut frame = request_frame(key, version, &request).to_vec();
         frame.extend_from_slice(&[0, 0]);
-        assert_eq!(fault(&frame.into(), BUDGET), DecodeErrorKind::Trailing { left: 2 });
+        assert_eq!(decode_request(&Bytes::from(frame), BUDGET).expect("decodes").1, request);
+        let mut frame = response_frame(version, &Response::generate(key, version, source)).to_vec();
+        frame.extend_from_slice(&[0, 0]);
+        let error = decode_response(&Bytes::from(frame), key, version, BUDGET).expect_err("left over");
+        assert_eq!(error.kind(), DecodeErrorKind::Trailing { left: 2 });
     });
 }
 
