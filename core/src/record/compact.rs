@@ -13,26 +13,34 @@ use crate::topic::compaction::{BatchFormat, BatchHeader, RecordView};
 
 /// The batch with only those records for which `keep` says so. Base offset, offsets, last offset delta, sequences, codec
 /// and the records' times stay; the max timestamp becomes that of the records kept. With a `delete_horizon` that becomes
-/// the base timestamp (KIP-534); one the batch has already stays. Without any record kept this is [`emptied`].
+/// the base timestamp (KIP-534); one the batch has already stays. Without any record kept this is [`emptied`]; when nothing
+/// changes the batch itself.
 pub fn filter(
-    batch: &Batch<'_>,
+    bytes: &Bytes,
     delete_horizon: Option<i64>,
     codecs: &mut Codecs,
     keep: &mut dyn FnMut(&Record<'_>) -> bool,
 ) -> Result<Bytes, ReadError> {
+    let batch = Batch::first(bytes)?;
     let codec = batch.codec().unwrap_or(Codec::None);
-    let plain = codecs.opener.open(batch)?;
-    let mut fields = BatchFields::of(batch);
+    let plain = codecs.opener.open(&batch)?;
+    let mut fields = BatchFields::of(&batch);
+    let mut is_changed = delete_horizon.is_some_and(|horizon| fields.delete_horizon_ms != Some(horizon));
     fields.delete_horizon_ms = delete_horizon.or(fields.delete_horizon_ms);
     let mut builder = BatchBuilder::with_capacity(fields, plain.len());
-    for record in Records::new(batch, plain)? {
+    for record in Records::new(&batch, plain)? {
         let record = record?;
         if keep(&record) {
             builder.append_record(record.offset_delta, &record);
+        } else {
+            is_changed = true;
         }
     }
+    if !is_changed {
+        return Ok(bytes.clone());
+    }
     if builder.is_empty() {
-        return emptied(batch);
+        return emptied(&batch);
     }
     Ok(builder.compressed(codec, &Levels::default(), batch.last_offset_delta(), &mut codecs.compressor)?)
 }
@@ -75,8 +83,7 @@ impl BatchFormat for Codecs {
         delete_horizon: Option<i64>,
         keep: &mut dyn FnMut(RecordView<'_>) -> bool,
     ) -> Result<Bytes, String> {
-        let batch = Batch::first(batch).map_err(|error| error.to_string())?;
-        filter(&batch, delete_horizon, self, &mut |record| keep(view(record)))
+        filter(batch, delete_horizon, self, &mut |record| keep(view(record)))
             .map_err(|error| error.to_string())
     }
 

@@ -139,7 +139,8 @@ fn read_anyhow(bytes: &[u8], codecs: &mut Codecs) {
             let _ = record.headers.iter().count();
         }
     }
-    let _ = compact::filter(&batch, None, codecs, &mut |record| record.offset % 2 == 0);
+    let _ =
+        compact::filter(&Bytes::copy_from_slice(bytes), None, codecs, &mut |record| record.offset % 2 == 0);
     let _ = compact::emptied(&batch);
     let _ = renumber(&batch, Codec::Lz4, &Levels::default(), codecs);
     let _ = recompress(&batch, Codec::Lz4, &Levels::default(), codecs);

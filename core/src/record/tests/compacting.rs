@@ -22,7 +22,7 @@ proptest! {
         let old = Batch::checked(&bytes).unwrap();
         let stays = |offset: i64| kept[(offset - 500) as usize];
         let filtered =
-            compact::filter(&old, horizon, &mut Codecs::default(), &mut |record| stays(record.offset)).unwrap();
+            compact::filter(&bytes, horizon, &mut Codecs::default(), &mut |record| stays(record.offset)).unwrap();
         let expected: Vec<Owned> = records.iter().filter(|record| stays(record.offset)).cloned().collect();
         prop_assert_eq!(read(&filtered), expected.clone());
         let new = Batch::checked(&filtered).unwrap();
@@ -44,11 +44,8 @@ proptest! {
 fn a_horizon_once_set_stays() {
     let bytes = build(BatchFields::default(), &some_records(4), Codec::Gzip);
     let mut codecs = Codecs::default();
-    let once =
-        compact::filter(&Batch::checked(&bytes).unwrap(), Some(77), &mut codecs, &mut |_| true).unwrap();
-    let twice =
-        compact::filter(&Batch::checked(&once).unwrap(), None, &mut codecs, &mut |record| record.offset > 1)
-            .unwrap();
+    let once = compact::filter(&bytes, Some(77), &mut codecs, &mut |_| true).unwrap();
+    let twice = compact::filter(&once, None, &mut codecs, &mut |record| record.offset > 1).unwrap();
     assert_eq!(Batch::checked(&twice).unwrap().delete_horizon_ms(), Some(77));
     assert_eq!(read(&twice), &some_records(4)[2..]);
 }
