@@ -8,6 +8,7 @@ use kelpgate_core::settings::Settings as ShardSettings;
 use kelpgate_files::{FolderLock, Started};
 use kelpgate_log::{Boot, Log, LogConfig, LogDescription, Sync};
 use kelpgate_shard::{Shard, ShardId};
+use rustix::process::{Resource, getrlimit};
 
 use crate::error::Failure;
 use crate::logging;
@@ -81,9 +82,17 @@ impl ShardMaker {
             seed: part.seed,
         };
         let sync = if self.settings.text("kelpgate.sync") == "os" { Sync::Os } else { Sync::Disk };
-        let config = LogConfig { sync, ..LogConfig::new(shard, shards, self.boot) };
+        let config =
+            LogConfig { sync, open_files: open_files(shards), ..LogConfig::new(shard, shards, self.boot) };
         Shard::new(settings, Log::new(config, part.logs))
     }
+}
+
+/// Segment files that each shard may keep open: a quarter of what the process may, so that connections have the rest.
+fn open_files(shards: u16) -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let each = limit / 4 / u64::from(shards.max(1));
+    each.clamp(8, 512) as usize
 }
 
 fn draw(bytes: &mut [u8]) -> Result<(), Failure> {

@@ -226,6 +226,18 @@ fn a_failed_append_is_answered_and_the_log_goes_on_without_a_hole() {
 }
 
 #[test]
+fn a_partition_that_could_not_be_opened_is_tried_again() {
+    let mut world = World::new(1);
+    let conn = world.connect(0);
+    create(&mut world, conn, "t", 1);
+    world.engine(0).fail_opens = Some(StorageError::TooManyFiles);
+    world.send(conn, 9, produce_request("t", 0, batch(&["a"]), -1));
+    assert_eq!(produced(world.receive(conn)).error_code, ErrorCode::KAFKA_STORAGE_ERROR);
+    world.engine(0).fail_opens = None;
+    assert_eq!(produce(&mut world, conn, "t", 0, &["a"]), 0);
+}
+
+#[test]
 fn acks_0_is_silent_and_closes_when_it_fails() {
     let mut world = World::new(1);
     let conn = world.connect(0);

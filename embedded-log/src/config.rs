@@ -45,8 +45,6 @@ pub struct LogConfig {
     pub open_files: usize,
     /// Memory for reads that are being carried out, in bytes; more of them wait.
     pub read_bytes: usize,
-    /// Memory for the sparse indexes of segments, in bytes.
-    pub index_bytes: usize,
     /// Least time between two syncs of the background, while there is room in the journal.
     pub sync_pause: Duration,
     /// With [`Sync::Os`]: how long an answered append may wait for the journal's sync.
@@ -69,7 +67,6 @@ impl LogConfig {
             group_bytes: 4 << 20,
             open_files: 512,
             read_bytes: 16 << 20,
-            index_bytes: 2 << 20,
             sync_pause: Duration::from_millis(5),
             os_sync_delay: Duration::from_secs(1),
             retry_pause: Duration::from_secs(1),

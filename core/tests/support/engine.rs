@@ -14,6 +14,8 @@ pub struct Engine {
     answers: VecDeque<(Ticket, Result<StorageReply, StorageError>)>,
     /// Every append from now on fails with this.
     pub fail_appends: Option<StorageError>,
+    /// Every open from now on fails with this.
+    pub fail_opens: Option<StorageError>,
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +49,9 @@ impl Engine {
     fn carry_out(&mut self, command: StorageCommand) -> Result<StorageReply, StorageError> {
         Ok(match command {
             StorageCommand::Open { log } => {
+                if let Some(error) = &self.fail_opens {
+                    return Err(error.clone());
+                }
                 let log = self.logs.entry(log).or_default();
                 StorageReply::Opened(Opened {
                     start: log.start,

@@ -20,7 +20,7 @@ use crate::machine::Level;
 use crate::owner::Owner;
 use crate::protocol::ErrorCode;
 use crate::shard_message::{Answer, Asker, PartitionAnswer, PartitionQuestion, ProduceRefusal};
-use crate::storage::{StorageError, StorageReply};
+use crate::storage::{StorageCommand, StorageError, StorageReply};
 
 /// Questions that may wait while a partition opens; more are refused with a retriable code.
 const WAITING_MAX: usize = 1024;
@@ -42,7 +42,9 @@ enum Phase {
     Opening { waiting: VecDeque<(Asker, PartitionQuestion)>, replay: Option<ready::Ready> },
     /// Serving.
     Ready(ready::Ready),
-    /// A stored batch cannot be understood, or cannot be read: nothing is served until a restart. Named in the log.
+    /// The engine could not open it, for a reason that may pass: the next question tries again.
+    Closed,
+    /// A stored batch cannot be understood: nothing is served until a restart. Named in the log.
     Fenced,
 }
 
@@ -77,7 +79,7 @@ pub enum Wait {
 impl Partition {
     /// A partition whose engine has just been asked to open it.
     pub fn open(log: LogId, owner: &mut Owner<'_>) -> Partition {
-        owner.store(log, Wait::Open, crate::storage::StorageCommand::Open { log });
+        owner.store(log, Wait::Open, StorageCommand::Open { log });
         Partition { log, phase: Phase::Opening { waiting: VecDeque::new(), replay: None } }
     }
 
@@ -89,6 +91,11 @@ impl Partition {
             }
             Phase::Opening { .. } => refuse(owner, asker, &question, ErrorCode::KAFKA_STORAGE_ERROR),
             Phase::Fenced => refuse(owner, asker, &question, ErrorCode::KAFKA_STORAGE_ERROR),
+            Phase::Closed => {
+                let waiting = VecDeque::from([(asker, question)]);
+                owner.store(self.log, Wait::Open, StorageCommand::Open { log: self.log });
+                self.phase = Phase::Opening { waiting, replay: None };
+            }
             Phase::Ready(ready) => {
                 ready.ask(owner, asker, question);
                 self.reopen_if_failed(owner);
@@ -125,7 +132,7 @@ impl Partition {
                 *other != asker || !matches!(question, PartitionQuestion::Watch { .. })
             }),
             Phase::Ready(ready) => ready.forget(asker),
-            Phase::Fenced => {}
+            Phase::Closed | Phase::Fenced => {}
         }
     }
 
@@ -133,7 +140,7 @@ impl Partition {
     pub fn ready(&mut self) -> Option<&mut ready::Ready> {
         match &mut self.phase {
             Phase::Ready(ready) => Some(ready),
-            Phase::Opening { .. } | Phase::Fenced => None,
+            Phase::Opening { .. } | Phase::Closed | Phase::Fenced => None,
         }
     }
 
@@ -142,7 +149,7 @@ impl Partition {
         match &self.phase {
             Phase::Opening { waiting, .. } => waiting.is_empty(),
             Phase::Ready(ready) => ready.in_flight.is_empty(),
-            Phase::Fenced => true,
+            Phase::Closed | Phase::Fenced => true,
         }
     }
 
@@ -155,7 +162,7 @@ impl Partition {
                 }
             }
             Phase::Ready(ready) => ready.deleted(owner),
-            Phase::Fenced => {}
+            Phase::Closed | Phase::Fenced => {}
         }
     }
 
@@ -168,14 +175,25 @@ impl Partition {
         {
             let watches = ready.take_watches();
             let waiting = watches.into_iter().map(Watch::into_question).collect();
-            owner.store(self.log, Wait::Open, crate::storage::StorageCommand::Open { log: self.log });
+            owner.store(self.log, Wait::Open, StorageCommand::Open { log: self.log });
             self.phase = Phase::Opening { waiting, replay: None };
         }
     }
 
+    /// A stored batch cannot be understood.
     fn fence(&mut self, owner: &mut Owner<'_>, why: &dyn core::fmt::Display) {
         owner.note(Level::Error, alloc::format!("partition {} is fenced: {why}", self.log));
-        if let Phase::Opening { waiting, .. } = core::mem::replace(&mut self.phase, Phase::Fenced) {
+        self.give_up(owner, Phase::Fenced);
+    }
+
+    /// The engine could not open or read the log for now.
+    fn close_for_now(&mut self, owner: &mut Owner<'_>, error: &StorageError) {
+        owner.note(Level::Warn, alloc::format!("partition {} cannot be opened now: {error}", self.log));
+        self.give_up(owner, Phase::Closed);
+    }
+
+    fn give_up(&mut self, owner: &mut Owner<'_>, phase: Phase) {
+        if let Phase::Opening { waiting, .. } = core::mem::replace(&mut self.phase, phase) {
             for (asker, question) in waiting {
                 refuse(owner, asker, &question, ErrorCode::KAFKA_STORAGE_ERROR);
             }

@@ -26,7 +26,7 @@ impl Partition {
                 self.replay_from(owner, ready, from);
             }
             Ok(other) => panic!("an open was answered with {other:?}"),
-            Err(error) => self.fence(owner, &error),
+            Err(error) => self.close_for_now(owner, &error),
         }
     }
 
@@ -109,7 +109,7 @@ impl Partition {
                 let end = ready.end;
                 self.replay_from(owner, ready, end);
             }
-            Err(error) => self.fence(owner, &error),
+            Err(error) => self.close_for_now(owner, &error),
         }
     }
 }
