@@ -67,7 +67,6 @@ def broken_frames_close(test):
         for size in range(8):
             closes(server, struct.pack(">i", size) + bytes(size))
         closes(server, framed(METADATA, 5, b"\x7f\xff\xff\xff" + bytes(20)))
-        closes(server, framed(METADATA, 5, struct.pack(">ib", -1, 0) + b"left over"))
         closes(server, framed(PRODUCE, 7, struct.pack(">hhi", -1, -1, 1000) + b"\x7f\xff\xff\xff"))
 
 
