@@ -93,7 +93,7 @@ fn metadata_of_a_thousand_partitions_is_written_without_allocation() {
     let response = metadata();
     let mut writer = Writer::with_capacity(64 << 10);
     let version = Version { number: 12, flexible: true };
-    let (written, info) = counted(|| response.write(&mut writer, version));
+    let (written, info) = counted(|| response.write(&mut writer, Writer::START, version));
     written.expect("encodes");
     assert_eq!(info.count_total, 0);
 }

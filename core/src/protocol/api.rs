@@ -13,6 +13,8 @@ use super::describe_producers::{DescribeProducersRequest, DescribeProducersRespo
 use super::describe_topic_partitions::{DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse};
 use super::fetch::{FetchRequest, FetchResponse};
 use super::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
+use super::frame::RequestError;
+use super::header::RequestHeader;
 use super::incremental_alter_configs::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 use super::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use super::list_config_resources::{ListConfigResourcesRequest, ListConfigResourcesResponse};
@@ -89,16 +91,24 @@ macro_rules! apis {
                 }
             }
 
-            /// Reads a body.
+            /// Reads the body that follows `header`.
+            ///
+            /// Bytes left over are not looked at, as in Kafka: librdkafka asks for all topics with an array length of
+            /// four bytes where a compact one is due, so its Metadata 9 and later are three bytes longer than what
+            /// they say. The result is put together here, where its final place is known: a request is large enough
+            /// for each move on the way out to be felt.
             pub(crate) fn read(
-                key: ApiKey,
                 reader: &mut Reader<'_>,
                 version: Version,
-            ) -> Result<Request, DecodeError> {
-                match key {
-                    $(ApiKey::$name => <$request>::read(reader, version)
-                        .map(Request::$name)
-                        .map_err(|error| error.within(stringify!($request))),)*
+                header: RequestHeader,
+            ) -> Result<(RequestHeader, Request), RequestError> {
+                match header.api_key {
+                    $(ApiKey::$name => {
+                        let body = <$request>::read(reader, version).map_err(|error| {
+                            RequestError::Malformed(header.prefix(), error.within(stringify!($request)))
+                        })?;
+                        Ok((header, Request::$name(body)))
+                    })*
                 }
             }
         }
@@ -111,11 +121,11 @@ macro_rules! apis {
                 }
             }
 
-            /// Writes the body.
-            pub(crate) fn write(&self, writer: &mut Writer, version: Version) -> Result<(), EncodeError> {
+            /// Writes the body at `at`; answers where it ends.
+            pub(crate) fn write(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
                 match self {
                     $(Response::$name(body) => body
-                        .write(writer, version)
+                        .write(writer, at, version)
                         .map_err(|error| error.within(stringify!($response))),)*
                 }
             }
@@ -150,11 +160,11 @@ macro_rules! apis {
             use crate::protocol::wire::{Generate, Source};
 
             impl Request {
-                /// Writes the body.
-                pub(crate) fn write(&self, writer: &mut Writer, version: Version) -> Result<(), EncodeError> {
+                /// Writes the body at `at`; answers where it ends.
+                pub(crate) fn write(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
                     match self {
                         $(Request::$name(body) => body
-                            .write(writer, version)
+                            .write(writer, at, version)
                             .map_err(|error| error.within(stringify!($request))),)*
                     }
                 }

@@ -39,20 +39,11 @@ pub fn decode_request(frame: &Bytes, budget: usize) -> Result<(RequestHeader, Re
     if !key.versions().contains(prefix.api_version) {
         return Err(RequestError::UnsupportedVersion(key, prefix));
     }
-    decode_rest(&mut reader, prefix, key).map_err(|error| RequestError::Malformed(prefix, error))
-}
-
-fn decode_rest(
-    reader: &mut Reader<'_>,
-    prefix: HeaderPrefix,
-    key: ApiKey,
-) -> Result<(RequestHeader, Request), DecodeError> {
-    let header =
-        RequestHeader::read_rest(reader, prefix, key).map_err(|error| error.within("RequestHeader"))?;
-    // Bytes left over are not looked at, as in Kafka: librdkafka asks for all topics with an array length of four bytes
-    // where a compact one is due, so its Metadata 9 and later are three bytes longer than what they say.
-    let request = Request::read(key, reader, key.version(prefix.api_version))?;
-    Ok((header, request))
+    let version = key.version(prefix.api_version);
+    match RequestHeader::read_rest(&mut reader, prefix, key, version) {
+        Ok(header) => Request::read(&mut reader, version, header),
+        Err(error) => Err(RequestError::Malformed(prefix, error.within("RequestHeader"))),
+    }
 }
 
 /// Writes a response as a whole frame, its length included. Record batches become parts of their own.
@@ -67,12 +58,12 @@ pub fn encode_response(
         return Err(error.within(key.response().body.name));
     }
     let mut writer = Writer::with_capacity(FIRST_CAPACITY);
-    writer.put(&correlation_id.to_be_bytes());
+    let mut at = writer.put(Writer::START, correlation_id.to_be_bytes());
     if key.has_tagged_response_header(version) {
-        writer.put_varint(0);
+        at = writer.put_varint(at, 0);
     }
-    response.write(&mut writer, key.version(version))?;
-    writer.finish()
+    let at = response.write(&mut writer, at, key.version(version))?;
+    writer.finish(at)
 }
 
 #[cfg(any(test, feature = "client"))]
@@ -83,9 +74,9 @@ mod client {
     /// Writes a request as a whole frame, its length included.
     pub fn encode_request(header: &RequestHeader, request: &Request) -> Result<Pieces, EncodeError> {
         let mut writer = Writer::with_capacity(FIRST_CAPACITY);
-        header.write(&mut writer).map_err(|error| error.within("RequestHeader"))?;
-        request.write(&mut writer, header.api_key.version(header.api_version))?;
-        writer.finish()
+        let at = header.write(&mut writer).map_err(|error| error.within("RequestHeader"))?;
+        let at = request.write(&mut writer, at, header.api_key.version(header.api_version))?;
+        writer.finish(at)
     }
 
     /// Reads a response to a request of `key` in `version`, with the correlation id from its header. `frame` and

@@ -19,6 +19,7 @@ pub struct HeaderPrefix {
 
 impl HeaderPrefix {
     /// Reads the first eight bytes of a frame (behind its length).
+    #[inline]
     pub fn read(reader: &mut Reader<'_>) -> Result<HeaderPrefix, DecodeError> {
         let mut field = |name| reader.array().map(i16::from_be_bytes).map_err(|error| error.within(name));
         let api_key = field("request_api_key")?;
@@ -44,14 +45,22 @@ pub struct RequestHeader {
 }
 
 impl RequestHeader {
+    /// The part that never changes.
+    pub fn prefix(&self) -> HeaderPrefix {
+        let RequestHeader { api_key, api_version, correlation_id, .. } = *self;
+        HeaderPrefix { api_key: api_key.number(), api_version, correlation_id }
+    }
+
     /// Reads what follows the prefix.
+    #[inline]
     pub(crate) fn read_rest(
         reader: &mut Reader<'_>,
         prefix: HeaderPrefix,
         api_key: ApiKey,
+        version: Version,
     ) -> Result<RequestHeader, DecodeError> {
         let client_id = Str::read_nullable(reader, INFLEXIBLE).map_err(|error| error.within("client_id"))?;
-        let unknown_tags = match api_key.is_flexible(prefix.api_version) {
+        let unknown_tags = match version.flexible {
             true => read_tags(reader, |_, _| Ok(false))?,
             false => UnknownTags::NONE,
         };
@@ -63,19 +72,20 @@ impl RequestHeader {
 #[cfg(any(test, feature = "client"))]
 mod client {
     use super::*;
-    use crate::protocol::wire::{EncodeError, TagWriter, Write, Writer, without_section};
+    use crate::protocol::wire::{EncodeError, TagWriter, Write, Writer, no_tags};
 
     impl RequestHeader {
-        /// Writes the header.
-        pub(crate) fn write(&self, writer: &mut Writer) -> Result<(), EncodeError> {
-            writer.put(&self.api_key.number().to_be_bytes());
-            writer.put(&self.api_version.to_be_bytes());
-            writer.put(&self.correlation_id.to_be_bytes());
-            Str::write_nullable(self.client_id.as_ref(), writer, INFLEXIBLE)
+        /// Writes the header; answers where it ends.
+        pub(crate) fn write(&self, writer: &mut Writer) -> Result<usize, EncodeError> {
+            let at = writer.put(Writer::START, self.api_key.number().to_be_bytes());
+            let at = writer.put(at, self.api_version.to_be_bytes());
+            let at = writer.put(at, self.correlation_id.to_be_bytes());
+            let at = Str::write_nullable(self.client_id.as_ref(), writer, at, INFLEXIBLE)
                 .map_err(|error| error.within("client_id"))?;
-            match self.api_key.is_flexible(self.api_version) {
-                true => TagWriter::begin(writer, &self.unknown_tags, 0).finish(),
-                false => without_section(&self.unknown_tags, INFLEXIBLE),
+            let version = self.api_key.version(self.api_version);
+            match self.unknown_tags.is_empty() {
+                true => Ok(no_tags(writer, at, version)),
+                false => Ok(TagWriter::begin(writer, at, version, &self.unknown_tags, 0)?.finish()),
             }
         }
     }

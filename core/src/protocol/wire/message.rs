@@ -45,7 +45,7 @@ pub(crate) fn read_field<T: Read>(
     field: FieldRule,
     default: impl FnOnce() -> T,
 ) -> Result<T, DecodeError> {
-    match field.versions.contains(version.number) {
+    match field.exists_in(version) {
         true => read_present(reader, version, field),
         false => Ok(default()),
     }
@@ -59,7 +59,7 @@ pub(crate) fn read_tagged<T: Read>(
     field: FieldRule,
     tag: u32,
 ) -> Result<T, DecodeError> {
-    match field.versions.contains(version.number) {
+    match field.exists_in(version) {
         true => read_present(reader, version, field),
         false => Err(reader.fail(DecodeErrorKind::TagVersion(tag)).within(field.name)),
     }
@@ -80,22 +80,21 @@ fn read_present<T: Read>(
     }
 }
 
-/// Writes one field, or checks that its value may be left out if the version lacks it.
+/// Puts one field at `at`, or checks that its value may be left out if the version lacks it.
 #[inline(always)]
 pub(crate) fn write_field<T: Write + PartialEq>(
     value: &T,
     writer: &mut Writer,
+    at: usize,
     version: Version,
     field: FieldRule,
     default: impl FnOnce() -> T,
-) -> Result<(), EncodeError> {
-    if !field.versions.contains(version.number) {
-        return match field.ignorable || *value == default() {
-            true => Ok(()),
-            false => Err(EncodeError::new(EncodeErrorKind::NotInVersion(version.number)).within(field.name)),
-        };
+) -> Result<usize, EncodeError> {
+    match field.exists_in(version) {
+        true => write_present(value, writer, at, version, field),
+        false if field.ignorable || *value == default() => Ok(at),
+        false => Err(EncodeError::new(EncodeErrorKind::NotInVersion(version.number)).within(field.name)),
     }
-    write_present(value, writer, version, field)
 }
 
 /// Whether a tagged field must be written: it differs from its default, and the version has it.
@@ -106,28 +105,28 @@ pub(crate) fn has_tagged<T: Value + PartialEq>(
     field: FieldRule,
     default: impl FnOnce() -> T,
 ) -> Result<bool, EncodeError> {
-    if *value == default() {
-        return Ok(false);
-    }
-    match field.versions.contains(version.number) {
-        true => Ok(true),
-        false if field.ignorable => Ok(false),
-        false => Err(EncodeError::new(EncodeErrorKind::NotInVersion(version.number)).within(field.name)),
+    match *value != default() {
+        true if field.exists_in(version) => Ok(true),
+        true if !field.ignorable => {
+            Err(EncodeError::new(EncodeErrorKind::NotInVersion(version.number)).within(field.name))
+        }
+        _ => Ok(false),
     }
 }
 
-/// Writes one field that the version has.
+/// Puts one field that the version has at `at`.
 #[inline(always)]
 pub(crate) fn write_present<T: Write>(
     value: &T,
     writer: &mut Writer,
+    at: usize,
     version: Version,
     field: FieldRule,
-) -> Result<(), EncodeError> {
+) -> Result<usize, EncodeError> {
     if value.is_null() && !field.nullable.contains(version.number) {
         return Err(EncodeError::new(EncodeErrorKind::UnexpectedNull(version.number)).within(field.name));
     }
-    value.write(writer, version).map_err(|error| error.within(field.name))
+    value.write(writer, at, version).map_err(|error| error.within(field.name))
 }
 
 /// A value for one field that `version` can carry: tagged fields keep their default half of the time.
@@ -139,7 +138,7 @@ pub(crate) fn generate_field<T: super::generate::Generate>(
     tagged: bool,
     default: impl FnOnce() -> T,
 ) -> T {
-    if !field.versions.contains(version.number) || (tagged && source.one_in(2)) {
+    if !field.exists_in(version) || (tagged && source.one_in(2)) {
         return default();
     }
     T::generate(source, version, field.nullable.contains(version.number))
@@ -152,6 +151,15 @@ pub(crate) struct FieldRule {
     pub(crate) versions: VersionRange,
     pub(crate) nullable: VersionRange,
     pub(crate) ignorable: bool,
+}
+
+impl FieldRule {
+    /// Whether `version` has the field. Versions below zero do not get here, so nothing is left to check of `0..`.
+    #[inline(always)]
+    fn exists_in(self, version: Version) -> bool {
+        (self.versions.first == 0 || self.versions.first <= version.number)
+            && (self.versions.last == i16::MAX || version.number <= self.versions.last)
+    }
 }
 
 /// Declares a message and the structs inside it; see the module's documentation.
@@ -199,7 +207,7 @@ macro_rules! structure {
             #[allow(unused_imports, reason = "one direction may be left out")]
             use $crate::protocol::wire::{
                 DecodeError, EncodeError, FieldInfo, FieldType, Read, Reader, StructInfo, TagWriter, UnknownTags,
-                Value, Version, Write, Writer, read_tags, without_section,
+                Value, Version, Write, Writer, no_tags, read_tags,
             };
 
             impl $name {
@@ -241,46 +249,51 @@ macro_rules! structure {
 
             notation::direction! { $direction read
                 impl Read for $name {
+                    #[inline]
                     fn read(reader: &mut Reader<'_>, version: Version) -> Result<$name, DecodeError> {
-                        let mut value = $name {
-                            $( $field: notation::if_tagged!(
-                                [$($($rule)*)?]
-                                { notation::default!($ty $(, $default)?) }
-                                {
-                                    notation::read_field(
-                                        reader,
-                                        version,
-                                        const { notation::rule!($field; $($($rule)*)?) },
-                                        || notation::default!($ty $(, $default)?),
-                                    )?
-                                }
-                            ), )*
-                            unknown_tags: UnknownTags::NONE,
-                        };
-                        if version.flexible {
-                            value.unknown_tags = read_tags(reader, |_reader, _tag| {
+                        $( notation::if_tagged!(
+                            [$($($rule)*)?]
+                            { let mut $field = notation::default!($ty $(, $default)?); }
+                            {
+                                let $field: $ty = notation::read_field(
+                                    reader,
+                                    version,
+                                    const { notation::rule!($field; $($($rule)*)?) },
+                                    || notation::default!($ty $(, $default)?),
+                                )?;
+                            }
+                        ); )*
+                        let unknown_tags = match version.flexible {
+                            false => UnknownTags::NONE,
+                            true => read_tags(reader, |_reader, _tag| {
                                 $( notation::if_tagged!(
                                     [$($($rule)*)?]
                                     {
                                         if notation::tag!($($($rule)*)?) == Some(_tag) {
                                             let rule = const { notation::rule!($field; $($($rule)*)?) };
-                                            value.$field = notation::read_tagged(_reader, version, rule, _tag)?;
+                                            $field = notation::read_tagged(_reader, version, rule, _tag)?;
                                             return Ok(true);
                                         }
                                     }
                                     {}
                                 ); )*
                                 Ok(false)
-                            })?;
-                        }
-                        Ok(value)
+                            })?,
+                        };
+                        Ok($name { $($field,)* unknown_tags })
                     }
                 }
             }
 
             notation::direction! { $direction write
                 impl Write for $name {
-                    fn write(&self, writer: &mut Writer, version: Version) -> Result<(), EncodeError> {
+                    #[inline]
+                    fn write(
+                        &self,
+                        writer: &mut Writer,
+                        at: usize,
+                        version: Version,
+                    ) -> Result<usize, EncodeError> {
                         let mut _known_tags = 0;
                         $( notation::if_tagged!(
                             [$($($rule)*)?]
@@ -294,26 +307,27 @@ macro_rules! structure {
                                 _known_tags += u32::from($field);
                             }
                             {
-                                notation::write_field(
+                                let at = notation::write_field(
                                     &self.$field,
                                     writer,
+                                    at,
                                     version,
                                     const { notation::rule!($field; $($($rule)*)?) },
                                     || notation::default!($ty $(, $default)?),
                                 )?;
                             }
                         ); )*
-                        if !version.flexible {
-                            return without_section(&self.unknown_tags, version);
+                        if _known_tags == 0 && self.unknown_tags.is_empty() {
+                            return Ok(no_tags(writer, at, version));
                         }
-                        let tags = TagWriter::begin(writer, &self.unknown_tags, _known_tags);
+                        let tags = TagWriter::begin(writer, at, version, &self.unknown_tags, _known_tags)?;
                         $( notation::if_tagged!(
                             [$($($rule)*)?]
                             {
                                 let tags = if $field {
                                     let rule = const { notation::rule!($field; $($($rule)*)?) };
-                                    tags.known(notation::tag_number!($($($rule)*)?), |writer| {
-                                        notation::write_present(&self.$field, writer, version, rule)
+                                    tags.known(notation::tag_number!($($($rule)*)?), |writer, at| {
+                                        notation::write_present(&self.$field, writer, at, version, rule)
                                     })?
                                 } else {
                                     tags
@@ -321,7 +335,7 @@ macro_rules! structure {
                             }
                             {}
                         ); )*
-                        tags.finish()
+                        Ok(tags.finish())
                     }
                 }
             }

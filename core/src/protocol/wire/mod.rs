@@ -22,7 +22,7 @@ pub use generate::{Generate, Source};
 pub use message::Message;
 pub use reader::Reader;
 pub use string::Str;
-pub(crate) use tags::{TagWriter, read_tags, without_section};
+pub(crate) use tags::{TagWriter, no_tags, read_tags};
 pub use tags::{UnknownTag, UnknownTags};
 pub use value::{Read, Records, Value, Write};
 pub use version::{Version, VersionRange};

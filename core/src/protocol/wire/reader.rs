@@ -52,14 +52,23 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The next `length` bytes.
+    #[inline]
+    pub fn take(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
+        match self.rest.split_at_checked(length) {
+            Some((head, rest)) => {
+                self.rest = rest;
+                Ok(head)
+            }
+            None => Err(self.short(length)),
+        }
+    }
+
     /// The next `length` bytes, sharing the frame's memory.
     #[inline]
     pub fn slice(&mut self, length: usize) -> Result<Bytes, DecodeError> {
-        if length > self.rest.len() {
-            return Err(self.short(length));
-        }
         let start = self.offset();
-        self.rest = &self.rest[length..];
+        self.take(length)?;
         Ok(self.frame.slice(start..start + length))
     }
 

@@ -95,59 +95,65 @@ fn read_some_tags(
     Ok(unknown)
 }
 
+/// Puts an empty tagged section at `at`, if the version has one.
+#[inline(always)]
+pub(crate) fn no_tags(writer: &mut Writer, at: usize, version: Version) -> usize {
+    if version.flexible { writer.put(at, [0]) } else { at }
+}
+
 /// Writes a tagged section: unknown and known fields in one rising order.
 pub(crate) struct TagWriter<'a, 'w> {
     writer: &'w mut Writer,
-    unknown: core::iter::Peekable<core::slice::Iter<'a, UnknownTag>>,
+    at: usize,
+    unknown: &'a [UnknownTag],
 }
 
 impl<'a, 'w> TagWriter<'a, 'w> {
-    /// Begins the section with the number of its fields, of which `known` are known ones.
-    pub(crate) fn begin(writer: &'w mut Writer, unknown: &'a UnknownTags, known: u32) -> TagWriter<'a, 'w> {
+    /// Begins the section at `at` with the number of its fields, of which `known` are known ones.
+    pub(crate) fn begin(
+        writer: &'w mut Writer,
+        at: usize,
+        version: Version,
+        unknown: &'a UnknownTags,
+        known: u32,
+    ) -> Result<TagWriter<'a, 'w>, EncodeError> {
+        if !version.flexible {
+            return Err(EncodeError::new(EncodeErrorKind::NotFlexible(version.number)));
+        }
         let unknown = unknown.as_slice();
-        writer.put_varint(known + unknown.len() as u32);
-        TagWriter { writer, unknown: unknown.iter().peekable() }
+        let at = writer.put_varint(at, known + unknown.len() as u32);
+        Ok(TagWriter { writer, at, unknown })
     }
 
     /// Adds a known field; tags must be given in rising order.
     pub(crate) fn known(
         mut self,
         tag: u32,
-        write: impl FnOnce(&mut Writer) -> Result<(), EncodeError>,
+        write: impl FnOnce(&mut Writer, usize) -> Result<usize, EncodeError>,
     ) -> Result<TagWriter<'a, 'w>, EncodeError> {
-        while let Some(field) = self.unknown.next_if(|field| field.tag < tag) {
-            put_unknown(self.writer, field)?;
-        }
-        if self.unknown.peek().is_some_and(|field| field.tag == tag) {
+        let (before, behind) = self.unknown.split_at(self.unknown.partition_point(|field| field.tag < tag));
+        if behind.first().is_some_and(|field| field.tag == tag) {
             return Err(EncodeError::new(EncodeErrorKind::TagTaken(tag)));
         }
-        self.writer.put_varint(tag);
-        self.writer.put_sized(write)?;
+        self.put_unknown(before);
+        self.unknown = behind;
+        self.at = self.writer.put_varint(self.at, tag);
+        self.at = self.writer.put_sized(self.at, write)?;
         Ok(self)
     }
 
-    /// Adds the unknown fields that come last.
-    pub(crate) fn finish(self) -> Result<(), EncodeError> {
-        let TagWriter { writer, mut unknown } = self;
-        unknown.try_for_each(|field| put_unknown(writer, field))
+    /// Adds the unknown fields that come last; answers where the section ends.
+    pub(crate) fn finish(mut self) -> usize {
+        self.put_unknown(self.unknown);
+        self.at
     }
-}
 
-fn put_unknown(writer: &mut Writer, field: &UnknownTag) -> Result<(), EncodeError> {
-    let Ok(length) = u32::try_from(field.value.len()) else {
-        return Err(EncodeError::new(EncodeErrorKind::TooLong(field.value.len())));
-    };
-    writer.put_varint(field.tag);
-    writer.put_varint(length);
-    writer.put(&field.value);
-    Ok(())
-}
-
-/// Refuses unknown fields in a version that has no tagged section.
-#[inline(always)]
-pub(crate) fn without_section(unknown: &UnknownTags, version: Version) -> Result<(), EncodeError> {
-    match unknown.is_empty() {
-        true => Ok(()),
-        false => Err(EncodeError::new(EncodeErrorKind::NotFlexible(version.number))),
+    fn put_unknown(&mut self, fields: &[UnknownTag]) {
+        for UnknownTag { tag, value } in fields {
+            self.at = self.writer.put_varint(self.at, *tag);
+            // A value is at most as long as a frame, which fits into an i32.
+            self.at = self.writer.put_varint(self.at, value.len() as u32);
+            self.at = self.writer.put_slice(self.at, value);
+        }
     }
 }

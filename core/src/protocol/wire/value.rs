@@ -47,27 +47,51 @@ pub trait Read: Value {
             0.. => Self::read(reader, version).map(Some),
         }
     }
+
+    /// Takes the elements of an array, whose count is read and held against what is left.
+    #[inline]
+    fn read_all(reader: &mut Reader<'_>, count: usize, version: Version) -> Result<Vec<Self>, DecodeError> {
+        let mut values = Vec::with_capacity(count.min(RESERVE_AT_MOST));
+        for index in 0..count {
+            values.push(Self::read(reader, version).map_err(|error| error.within(index))?);
+        }
+        Ok(values)
+    }
 }
 
 /// A value that can be written.
 pub trait Write: Value {
-    /// Appends this value to `writer`.
-    fn write(&self, writer: &mut Writer, version: Version) -> Result<(), EncodeError>;
+    /// Puts this value at `at`; answers where it ends.
+    fn write(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError>;
 
-    /// Appends a value or null, in the form [`Read::read_nullable`] reads.
+    /// Puts a value or null, in the form that [`Read::read_nullable`] reads.
     fn write_nullable(
         value: Option<&Self>,
         writer: &mut Writer,
+        at: usize,
         version: Version,
-    ) -> Result<(), EncodeError> {
+    ) -> Result<usize, EncodeError> {
         match value {
-            None => writer.put(&(-1i8).to_be_bytes()),
+            None => Ok(writer.put(at, (-1i8).to_be_bytes())),
             Some(value) => {
-                writer.put(&1i8.to_be_bytes());
-                value.write(writer, version)?;
+                let at = writer.put(at, 1i8.to_be_bytes());
+                value.write(writer, at, version)
             }
         }
-        Ok(())
+    }
+
+    /// Puts the elements of an array, without their count.
+    #[inline]
+    fn write_all(
+        values: &[Self],
+        writer: &mut Writer,
+        mut at: usize,
+        version: Version,
+    ) -> Result<usize, EncodeError> {
+        for (index, value) in values.iter().enumerate() {
+            at = value.write(writer, at, version).map_err(|error| error.within(index))?;
+        }
+        Ok(at)
     }
 }
 
@@ -94,8 +118,8 @@ impl<T: Read> Read for Option<T> {
 
 impl<T: Write> Write for Option<T> {
     #[inline(always)]
-    fn write(&self, writer: &mut Writer, version: Version) -> Result<(), EncodeError> {
-        T::write_nullable(self.as_ref(), writer, version)
+    fn write(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
+        T::write_nullable(self.as_ref(), writer, at, version)
     }
 }
 
@@ -114,12 +138,33 @@ macro_rules! big_endian {
             fn read(reader: &mut Reader<'_>, _: Version) -> Result<$int, DecodeError> {
                 reader.array().map(<$int>::from_be_bytes)
             }
+
+            fn read_all(
+                reader: &mut Reader<'_>,
+                count: usize,
+                _: Version,
+            ) -> Result<Vec<$int>, DecodeError> {
+                let bytes = reader.take(count.saturating_mul(size_of::<$int>()))?;
+                Ok(bytes.as_chunks().0.iter().map(|place| <$int>::from_be_bytes(*place)).collect())
+            }
         }
         impl Write for $int {
             #[inline(always)]
-            fn write(&self, writer: &mut Writer, _: Version) -> Result<(), EncodeError> {
-                writer.put(&self.to_be_bytes());
-                Ok(())
+            fn write(&self, writer: &mut Writer, at: usize, _: Version) -> Result<usize, EncodeError> {
+                Ok(writer.put(at, self.to_be_bytes()))
+            }
+
+            #[inline]
+            fn write_all(
+                values: &[$int],
+                writer: &mut Writer,
+                at: usize,
+                _: Version,
+            ) -> Result<usize, EncodeError> {
+                let length = size_of_val(values);
+                let places = writer.room(at, length).as_chunks_mut().0;
+                places.iter_mut().zip(values).for_each(|(place, value)| *place = value.to_be_bytes());
+                Ok(at + length)
             }
         }
     )*};
@@ -145,9 +190,8 @@ impl Read for bool {
 
 impl Write for bool {
     #[inline(always)]
-    fn write(&self, writer: &mut Writer, _: Version) -> Result<(), EncodeError> {
-        writer.put(&[u8::from(*self)]);
-        Ok(())
+    fn write(&self, writer: &mut Writer, at: usize, _: Version) -> Result<usize, EncodeError> {
+        Ok(writer.put(at, [u8::from(*self)]))
     }
 }
 
@@ -169,8 +213,8 @@ impl Read for ErrorCode {
 
 impl Write for ErrorCode {
     #[inline(always)]
-    fn write(&self, writer: &mut Writer, version: Version) -> Result<(), EncodeError> {
-        self.0.write(writer, version)
+    fn write(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
+        self.0.write(writer, at, version)
     }
 }
 
@@ -192,9 +236,8 @@ impl Read for Uuid {
 
 impl Write for Uuid {
     #[inline(always)]
-    fn write(&self, writer: &mut Writer, _: Version) -> Result<(), EncodeError> {
-        writer.put(&self.0);
-        Ok(())
+    fn write(&self, writer: &mut Writer, at: usize, _: Version) -> Result<usize, EncodeError> {
+        Ok(writer.put(at, self.0))
     }
 }
 
@@ -233,16 +276,20 @@ impl Read for Str {
 
 impl Write for Str {
     #[inline]
-    fn write(&self, writer: &mut Writer, version: Version) -> Result<(), EncodeError> {
-        writer.put_string_length(Some(self.as_bytes().len()), version.flexible)?;
-        writer.put(self.as_bytes());
-        Ok(())
+    fn write(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
+        let at = writer.put_string_length(at, Some(self.as_bytes().len()), version.flexible)?;
+        Ok(writer.put_slice(at, self.as_bytes()))
     }
 
-    fn write_nullable(value: Option<&Str>, writer: &mut Writer, version: Version) -> Result<(), EncodeError> {
+    fn write_nullable(
+        value: Option<&Str>,
+        writer: &mut Writer,
+        at: usize,
+        version: Version,
+    ) -> Result<usize, EncodeError> {
         match value {
-            Some(text) => text.write(writer, version),
-            None => writer.put_string_length(None, version.flexible),
+            Some(text) => text.write(writer, at, version),
+            None => writer.put_string_length(at, None, version.flexible),
         }
     }
 }
@@ -273,20 +320,20 @@ impl Read for Bytes {
 
 impl Write for Bytes {
     #[inline]
-    fn write(&self, writer: &mut Writer, version: Version) -> Result<(), EncodeError> {
-        writer.put_length(Some(self.len()), version.flexible)?;
-        writer.put_shared(self);
-        Ok(())
+    fn write(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
+        let at = writer.put_length(at, Some(self.len()), version.flexible)?;
+        Ok(writer.put_shared(at, self))
     }
 
     fn write_nullable(
         value: Option<&Bytes>,
         writer: &mut Writer,
+        at: usize,
         version: Version,
-    ) -> Result<(), EncodeError> {
+    ) -> Result<usize, EncodeError> {
         match value {
-            Some(bytes) => bytes.write(writer, version),
-            None => writer.put_length(None, version.flexible),
+            Some(bytes) => bytes.write(writer, at, version),
+            None => writer.put_length(at, None, version.flexible),
         }
     }
 }
@@ -318,16 +365,17 @@ impl Read for Records {
 
 impl Write for Records {
     #[inline]
-    fn write(&self, writer: &mut Writer, version: Version) -> Result<(), EncodeError> {
-        self.0.write(writer, version)
+    fn write(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
+        self.0.write(writer, at, version)
     }
 
     fn write_nullable(
         value: Option<&Records>,
         writer: &mut Writer,
+        at: usize,
         version: Version,
-    ) -> Result<(), EncodeError> {
-        Bytes::write_nullable(value.map(|records| &records.0), writer, version)
+    ) -> Result<usize, EncodeError> {
+        Bytes::write_nullable(value.map(|records| &records.0), writer, at, version)
     }
 }
 
@@ -354,20 +402,20 @@ impl Read for Pieces {
 }
 
 impl Write for Pieces {
-    fn write(&self, writer: &mut Writer, version: Version) -> Result<(), EncodeError> {
-        writer.put_length(Some(self.len()), version.flexible)?;
-        self.iter().for_each(|part| writer.put_shared(part));
-        Ok(())
+    fn write(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
+        let at = writer.put_length(at, Some(self.len()), version.flexible)?;
+        Ok(self.iter().fold(at, |at, part| writer.put_shared(at, part)))
     }
 
     fn write_nullable(
         value: Option<&Pieces>,
         writer: &mut Writer,
+        at: usize,
         version: Version,
-    ) -> Result<(), EncodeError> {
+    ) -> Result<usize, EncodeError> {
         match value {
-            Some(pieces) => pieces.write(writer, version),
-            None => writer.put_length(None, version.flexible),
+            Some(pieces) => pieces.write(writer, at, version),
+            None => writer.put_length(at, None, version.flexible),
         }
     }
 }
@@ -393,31 +441,26 @@ impl<T: Read> Read for Vec<T> {
             return Ok(None);
         };
         reader.claim(count, size_of::<T>(), T::MIN_SIZE)?;
-        let mut elements = Vec::with_capacity(count.min(RESERVE_AT_MOST));
-        for index in 0..count {
-            elements.push(T::read(reader, version).map_err(|error| error.within(index))?);
-        }
-        Ok(Some(elements))
+        T::read_all(reader, count, version).map(Some)
     }
 }
 
 impl<T: Write> Write for Vec<T> {
-    fn write(&self, writer: &mut Writer, version: Version) -> Result<(), EncodeError> {
-        writer.put_length(Some(self.len()), version.flexible)?;
-        for (index, element) in self.iter().enumerate() {
-            element.write(writer, version).map_err(|error| error.within(index))?;
-        }
-        Ok(())
+    #[inline]
+    fn write(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
+        let at = writer.put_length(at, Some(self.len()), version.flexible)?;
+        T::write_all(self, writer, at, version)
     }
 
     fn write_nullable(
         value: Option<&Vec<T>>,
         writer: &mut Writer,
+        at: usize,
         version: Version,
-    ) -> Result<(), EncodeError> {
+    ) -> Result<usize, EncodeError> {
         match value {
-            Some(elements) => elements.write(writer, version),
-            None => writer.put_length(None, version.flexible),
+            Some(elements) => elements.write(writer, at, version),
+            None => writer.put_length(at, None, version.flexible),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Writes one frame, leaving large byte strings where they are.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -12,13 +13,17 @@ use crate::pieces::Pieces;
 /// than another part in the vectored write.
 pub const SPLICE_FROM: usize = 256;
 
-/// Where the frame's length stands.
+/// The frame's length stands in front of it.
 const LENGTH_BYTES: usize = 4;
 
 /// Collects one frame. All bytes of ours go into one buffer; large slices of others are remembered with the place
 /// they belong to, and the buffer is cut there at the end.
+///
+/// The position in the buffer is not kept here: each call is told where to put something and answers where that ends.
+/// So it stays in a register while the fields of a struct follow one another, which makes writing twice as fast.
 #[derive(Debug)]
 pub struct Writer {
+    /// Zeros behind the position.
     own: Vec<u8>,
     splices: SmallVec<[Splice; 4]>,
     spliced: usize,
@@ -31,84 +36,114 @@ struct Splice {
 }
 
 impl Writer {
+    /// Where a frame's header begins.
+    pub const START: usize = LENGTH_BYTES;
+
     /// An empty frame with room for `capacity` bytes of its own.
     pub fn with_capacity(capacity: usize) -> Writer {
-        let mut own = Vec::with_capacity(capacity.max(LENGTH_BYTES));
-        own.extend_from_slice(&[0; LENGTH_BYTES]);
-        Writer { own, splices: SmallVec::new(), spliced: 0 }
-    }
-
-    /// Bytes written so far, those of the frame's length included.
-    pub fn len(&self) -> usize {
-        self.own.len() + self.spliced
-    }
-
-    /// Whether nothing is written behind the frame's length.
-    pub fn is_empty(&self) -> bool {
-        self.len() == LENGTH_BYTES
+        Writer { own: vec![0; capacity.max(LENGTH_BYTES)], splices: SmallVec::new(), spliced: 0 }
     }
 
     /// Copies `bytes`.
     #[inline(always)]
-    pub fn put(&mut self, bytes: &[u8]) {
-        self.own.extend_from_slice(bytes);
+    pub fn put<const N: usize>(&mut self, at: usize, bytes: [u8; N]) -> usize {
+        match self.own.get_mut(at..at + N) {
+            Some(place) => place.copy_from_slice(&bytes),
+            None => self.grown(at, N).copy_from_slice(&bytes),
+        }
+        at + N
+    }
+
+    /// Copies `bytes`.
+    #[inline]
+    pub fn put_slice(&mut self, at: usize, bytes: &[u8]) -> usize {
+        self.room(at, bytes.len()).copy_from_slice(bytes);
+        at + bytes.len()
+    }
+
+    /// The next `length` bytes, to be written.
+    #[inline]
+    pub fn room(&mut self, at: usize, length: usize) -> &mut [u8] {
+        // Looked up twice because the borrow checker does not see that the first result is gone when growing.
+        match self.own.get(at..at + length) {
+            Some(_) => &mut self.own[at..at + length],
+            None => self.grown(at, length),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grown(&mut self, at: usize, length: usize) -> &mut [u8] {
+        let end = at + length;
+        self.own.resize(end.max(self.own.len() * 2), 0);
+        &mut self.own[at..end]
     }
 
     /// Appends `bytes` without copying them if they are large.
-    pub fn put_shared(&mut self, bytes: &Bytes) {
+    pub fn put_shared(&mut self, at: usize, bytes: &Bytes) -> usize {
         if bytes.len() < SPLICE_FROM {
-            return self.put(bytes);
+            return self.put_slice(at, bytes);
         }
         self.spliced += bytes.len();
-        self.splices.push(Splice { at: self.own.len(), part: bytes.clone() });
+        self.splices.push(Splice { at, part: bytes.clone() });
+        at
     }
 
     /// An unsigned varint, least significant group first.
     #[inline]
-    pub fn put_varint(&mut self, value: u32) {
+    pub fn put_varint(&mut self, at: usize, value: u32) -> usize {
         match value {
-            0..0x80 => self.own.push(value as u8),
-            _ => self.put(&varint(value)),
+            0..0x80 => self.put(at, [value as u8]),
+            0x80..0x4000 => self.put(at, [value as u8 | 0x80, (value >> 7) as u8]),
+            _ => self.put_slice(at, &varint(value)),
         }
     }
 
     /// The length before bytes, records and arrays; `None` for null.
-    #[inline]
-    pub fn put_length(&mut self, length: Option<usize>, flexible: bool) -> Result<(), EncodeError> {
-        let Some(length) = length else {
-            if flexible {
-                self.own.push(0)
-            } else {
-                self.put(&(-1i32).to_be_bytes())
-            }
-            return Ok(());
-        };
-        match i32::try_from(length) {
-            // One more than an i32 always fits into a u32.
-            Ok(length) if flexible => self.put_varint(length as u32 + 1),
-            Ok(length) => self.put(&length.to_be_bytes()),
-            Err(_) => return Err(EncodeError::new(EncodeErrorKind::TooLong(length))),
+    #[inline(always)]
+    pub fn put_length(
+        &mut self,
+        at: usize,
+        length: Option<usize>,
+        flexible: bool,
+    ) -> Result<usize, EncodeError> {
+        match length {
+            Some(short @ 0..0x7f) if flexible => Ok(self.put(at, [short as u8 + 1])),
+            _ => self.put_any_length(at, length, flexible),
         }
-        Ok(())
+    }
+
+    fn put_any_length(
+        &mut self,
+        at: usize,
+        length: Option<usize>,
+        flexible: bool,
+    ) -> Result<usize, EncodeError> {
+        Ok(match length.map(i32::try_from) {
+            None if flexible => self.put(at, [0]),
+            None => self.put(at, (-1i32).to_be_bytes()),
+            // One more than an i32 always fits into a u32.
+            Some(Ok(length)) if flexible => self.put_varint(at, length as u32 + 1),
+            Some(Ok(length)) => self.put(at, length.to_be_bytes()),
+            Some(Err(_)) => return Err(too_long(length)),
+        })
     }
 
     /// The length before a string, at most 32,767; `None` for null.
     #[inline]
-    pub fn put_string_length(&mut self, length: Option<usize>, flexible: bool) -> Result<(), EncodeError> {
-        let Some(length) = length else {
-            if flexible {
-                self.own.push(0)
-            } else {
-                self.put(&(-1i16).to_be_bytes())
-            }
-            return Ok(());
-        };
-        match i16::try_from(length) {
-            Ok(length) if flexible => self.put_varint(length as u32 + 1),
-            Ok(length) => self.put(&length.to_be_bytes()),
-            Err(_) => return Err(EncodeError::new(EncodeErrorKind::TooLong(length))),
-        }
-        Ok(())
+    pub fn put_string_length(
+        &mut self,
+        at: usize,
+        length: Option<usize>,
+        flexible: bool,
+    ) -> Result<usize, EncodeError> {
+        Ok(match length.map(i16::try_from) {
+            None if flexible => self.put(at, [0]),
+            None => self.put(at, (-1i16).to_be_bytes()),
+            Some(Ok(length)) if flexible => self.put_varint(at, length as u32 + 1),
+            Some(Ok(length)) => self.put(at, length.to_be_bytes()),
+            Some(Err(_)) => return Err(too_long(length)),
+        })
     }
 
     /// Writes what `content` writes, with its length in bytes as a varint before it.
@@ -117,32 +152,35 @@ impl Writer {
     /// fields, is moved to make room. That is cheaper than computing every size before writing.
     pub(crate) fn put_sized(
         &mut self,
-        content: impl FnOnce(&mut Writer) -> Result<(), EncodeError>,
-    ) -> Result<(), EncodeError> {
-        let at = self.own.len();
-        let first_splice = self.splices.len();
-        self.own.push(0);
-        let before = self.len();
-        content(self)?;
-        let length = self.len() - before;
-        let length = match u32::try_from(length) {
-            Ok(length) if length <= i32::MAX as u32 => length,
-            _ => return Err(EncodeError::new(EncodeErrorKind::TooLong(length))),
+        at: usize,
+        content: impl FnOnce(&mut Writer, usize) -> Result<usize, EncodeError>,
+    ) -> Result<usize, EncodeError> {
+        let (splices, spliced) = (self.splices.len(), self.spliced);
+        let start = at + 1;
+        let end = content(self, start)?;
+        let length = end - start + self.spliced - spliced;
+        let prefix = match u32::try_from(length) {
+            Ok(length) => varint(length),
+            Err(_) => return Err(too_long(Some(length))),
         };
-        let prefix = varint(length);
-        let grown = prefix.len() - 1;
-        self.own.splice(at..=at, prefix);
-        self.splices[first_splice..].iter_mut().for_each(|splice| splice.at += grown);
-        Ok(())
+        let moved = prefix.len() - 1;
+        if moved > 0 {
+            self.room(end, moved);
+            self.own.copy_within(start..end, start + moved);
+            self.splices[splices..].iter_mut().for_each(|splice| splice.at += moved);
+        }
+        self.put_slice(at, &prefix);
+        Ok(end + moved)
     }
 
-    /// The frame with its length in front, in parts.
-    pub fn finish(mut self) -> Result<Pieces, EncodeError> {
-        let length = self.len() - LENGTH_BYTES;
+    /// The frame that ends at `at` with its length in front, in parts.
+    pub fn finish(mut self, at: usize) -> Result<Pieces, EncodeError> {
+        let length = at - LENGTH_BYTES + self.spliced;
         let Ok(length) = i32::try_from(length) else {
-            return Err(EncodeError::new(EncodeErrorKind::TooLong(length)));
+            return Err(too_long(Some(length)));
         };
-        self.own[..LENGTH_BYTES].copy_from_slice(&length.to_be_bytes());
+        self.put(0, length.to_be_bytes());
+        self.own.truncate(at);
         let mut own = Bytes::from(self.own);
         let mut pieces = Pieces::new();
         let mut cut = 0;
@@ -154,6 +192,11 @@ impl Writer {
         pieces.push(own);
         Ok(pieces)
     }
+}
+
+#[cold]
+fn too_long(length: Option<usize>) -> EncodeError {
+    EncodeError::new(EncodeErrorKind::TooLong(length.unwrap_or_default()))
 }
 
 /// One to five bytes.
