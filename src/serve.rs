@@ -49,7 +49,8 @@ impl Runtime {
             "glommio" => Runtime::Glommio,
             _ => {
                 tracing::info!(
-                    "runtime mio, since it works on every kernel; --runtime glommio asks for io_uring"
+                    "runtime mio: it needed less processor time for each request wherever both were measured; \
+                     --runtime glommio asks for io_uring"
                 );
                 Runtime::Mio
             }

@@ -21,7 +21,8 @@ pub(in crate::config) const LOG: &[Definition] = &[
     .dynamic(),
     Definition::new("compression.lz4.level", Int, Some("9"), "Default of compression.lz4.level of topics.")
         .between(1, 17)
-        .dynamic(),
+        .dynamic()
+        .reported(LZ4),
     Definition::new("compression.type", String, Some("producer"), "Default of compression.type of topics.")
         .check(OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]))
         .dynamic(),

@@ -80,6 +80,7 @@ mod prelude {
     pub(super) const EXPIRY: &str = "expired producers are dropped as soon as they are met";
     pub(super) const FILES: &str = "the storage engine has its own way to lay out files";
     pub(super) const GROUPS: &str = "groups are not served yet";
+    pub(super) const LZ4: &str = "the lz4 compressor has one strength";
     pub(super) const JMX: &str = "there are no Java metrics";
     pub(super) const ONE_FOLDER: &str = "a node keeps its data in one folder, log.dirs";
     pub(super) const ONE_NODE: &str = "nodes do not talk to each other";

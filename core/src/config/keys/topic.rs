@@ -28,7 +28,8 @@ pub(in crate::config) const TOPIC: &[Definition] = &[
         "The level at which batches are compressed again when compression.type is lz4.",
     )
     .between(1, 17)
-    .follows(&[same("compression.lz4.level")]),
+    .follows(&[same("compression.lz4.level")])
+    .reported(LZ4),
     Definition::new(
         "compression.type",
         String,
