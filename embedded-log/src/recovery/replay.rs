@@ -80,6 +80,9 @@ pub(super) struct Replay<'a, 'b, D: Disk> {
     held_bytes: usize,
     open: BTreeMap<SegmentKey, FileHandle>,
     folders: BTreeSet<LogId>,
+    /// Segments with fewer bytes than the manifest knows. A trim, deletion or rewrite later in the journal explains it;
+    /// what is left in the end has been lost.
+    short: BTreeMap<SegmentKey, String>,
 }
 
 impl<'a, 'b, D: Disk> Replay<'a, 'b, D> {
@@ -96,6 +99,7 @@ impl<'a, 'b, D: Disk> Replay<'a, 'b, D> {
             held_bytes: 0,
             open: BTreeMap::new(),
             folders: BTreeSet::new(),
+            short: BTreeMap::new(),
         }
     }
 
@@ -221,6 +225,7 @@ impl<'a, 'b, D: Disk> Replay<'a, 'b, D> {
         for segment in gone {
             let base = segment.base_offset;
             self.close((log, base))?;
+            self.short.remove(&(log, base));
             for file in [LogFile::Segment(base), LogFile::Index(base), LogFile::Replacement(base)] {
                 self.files.remove(file.path(log)).doing("removing a segment")?;
             }
@@ -235,6 +240,7 @@ impl<'a, 'b, D: Disk> Replay<'a, 'b, D> {
         open.into_iter().try_for_each(|key| self.close(key))?;
         self.logs.remove(&log);
         self.folders.remove(&log);
+        self.short.retain(|(of, _), _| *of != log);
         self.files.remove_folder(layout::log_folder(log)).doing("removing a log")
     }
 
@@ -253,6 +259,7 @@ impl<'a, 'b, D: Disk> Replay<'a, 'b, D> {
         self.folders.insert(log);
         for name in replaced {
             self.close((log, name))?;
+            self.short.remove(&(log, name));
             if name != base || segment.bytes == 0 {
                 self.files.remove(LogFile::Segment(name).path(log)).doing("removing a segment")?;
             }
@@ -292,7 +299,7 @@ impl<'a, 'b, D: Disk> Replay<'a, 'b, D> {
             self.files.open(LogFile::Segment(base).path(log), true).doing("opening a segment")?;
         if len < expected {
             let text = format!("log {log}: segment {base} has {len} bytes, {expected} expected");
-            self.note(Level::Error, format!("{text}; what is missing is never served"));
+            self.short.insert(key, text);
         }
         // Bytes after the last checkpoint are written again.
         self.files.truncate(handle, len.min(expected)).doing("cutting a segment")?;
@@ -312,6 +319,9 @@ impl<'a, 'b, D: Disk> Replay<'a, 'b, D> {
         self.write_held()?;
         let open: Vec<SegmentKey> = self.open.keys().copied().collect();
         open.into_iter().try_for_each(|key| self.close(key))?;
+        for text in core::mem::take(&mut self.short).into_values() {
+            self.note(Level::Error, format!("{text}; what is missing is never served"));
+        }
         let changed = !self.folders.is_empty();
         for log in core::mem::take(&mut self.folders) {
             self.files.sync_folder(layout::log_folder(log)).doing("syncing a log")?;
