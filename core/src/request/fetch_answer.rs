@@ -35,7 +35,7 @@ pub(super) fn finish(fetching: &mut Fetching, home: &mut Home<'_>) -> FetchRespo
     let SessionAnswer { session_id, included } =
         home.sessions.answer(home.now.mono, || random.next_u32(), &fetching.session, &answered);
     match included {
-        Err(error) => FetchResponse { error_code: session_error(error), ..Default::default() },
+        Err(error) => FetchResponse { error_code: session_error(error), session_id, ..Default::default() },
         Ok(included) => {
             let mut response = FetchResponse { session_id, ..Default::default() };
             let kept =
