@@ -87,11 +87,6 @@ impl Mail {
     pub fn pop(&mut self) -> Option<ShardMessage> {
         self.local.pop_front()
     }
-
-    /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
-        self.local.is_empty()
-    }
 }
 
 /// What every step of a shard may need, whatever it is about.

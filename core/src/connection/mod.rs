@@ -155,11 +155,6 @@ impl Connection {
         Some(if full { Reading::Pause } else { Reading::Resume })
     }
 
-    /// Whether everything asked for was answered and taken.
-    pub fn is_quiet(&self) -> bool {
-        self.responses.is_empty() && self.unsent == 0
-    }
-
     /// Whether a request is under way or waits.
     pub fn is_busy(&self) -> bool {
         !self.responses.is_empty() || !self.queue.is_empty()

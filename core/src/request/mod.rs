@@ -186,21 +186,9 @@ impl Pending {
 
     /// The node is stopping: a parked fetch is answered with what there is.
     pub fn hurry(&mut self, home: &mut Home<'_>) -> Progress {
-        match self {
-            Pending::Fetch(fetching) => {
-                fetching.deadline = home.now.mono;
-                self.expire(home)
-            }
-            Pending::Produce(_)
-            | Pending::ListOffsets(_)
-            | Pending::DeleteRecords(_)
-            | Pending::EpochEnds(_)
-            | Pending::Producers(_)
-            | Pending::LogDirs(_)
-            | Pending::Catalogue(_)
-            | Pending::ProducerId
-            | Pending::Nothing => Progress::Waits,
-        }
+        let Pending::Fetch(fetching) = self else { return Progress::Waits };
+        fetching.deadline = home.now.mono;
+        self.expire(home)
     }
 
     /// The connection is gone: owners need not keep watch for it.

@@ -144,15 +144,6 @@ impl Partition {
         }
     }
 
-    /// Whether nothing is under way that someone waits for.
-    pub fn is_quiet(&self) -> bool {
-        match &self.phase {
-            Phase::Opening { waiting, .. } => waiting.is_empty(),
-            Phase::Ready(ready) => ready.in_flight.is_empty(),
-            Phase::Closed | Phase::Fenced => true,
-        }
-    }
-
     /// The topic is gone: everybody who waits is told.
     pub fn deleted(self, owner: &mut Owner<'_>) {
         match self.phase {
