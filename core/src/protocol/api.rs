@@ -22,9 +22,7 @@ use super::list_offsets::{ListOffsetsRequest, ListOffsetsResponse};
 use super::metadata::{MetadataRequest, MetadataResponse};
 use super::offset_for_leader_epoch::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
 use super::produce::{ProduceRequest, ProduceResponse};
-use super::wire::{
-    DecodeError, EncodeError, Message, MessageInfo, Read, Reader, Version, VersionRange, Write, Writer,
-};
+use super::wire::{EncodeError, Message, MessageInfo, Read, Reader, Version, VersionRange, Write, Writer};
 
 macro_rules! apis {
     ($($key:literal $name:ident($request:ident, $response:ident),)*) => {
@@ -157,7 +155,7 @@ macro_rules! apis {
         #[cfg(any(test, feature = "client"))]
         mod client {
             use super::*;
-            use crate::protocol::wire::{Generate, Source};
+            use crate::protocol::wire::{DecodeError, Generate, Source};
 
             impl Request {
                 /// Writes the body at `at`; answers where it ends.
