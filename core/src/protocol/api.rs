@@ -2,12 +2,16 @@
 
 use super::alter_configs::{AlterConfigsRequest, AlterConfigsResponse};
 use super::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
+use super::consumer_group_describe::{ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse};
+use super::consumer_group_heartbeat::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
 use super::create_partitions::{CreatePartitionsRequest, CreatePartitionsResponse};
 use super::create_topics::{CreateTopicsRequest, CreateTopicsResponse};
+use super::delete_groups::{DeleteGroupsRequest, DeleteGroupsResponse};
 use super::delete_records::{DeleteRecordsRequest, DeleteRecordsResponse};
 use super::delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse};
 use super::describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
 use super::describe_configs::{DescribeConfigsRequest, DescribeConfigsResponse};
+use super::describe_groups::{DescribeGroupsRequest, DescribeGroupsResponse};
 use super::describe_log_dirs::{DescribeLogDirsRequest, DescribeLogDirsResponse};
 use super::describe_producers::{DescribeProducersRequest, DescribeProducersResponse};
 use super::describe_topic_partitions::{DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse};
@@ -15,13 +19,21 @@ use super::fetch::{FetchRequest, FetchResponse};
 use super::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
 use super::frame::RequestError;
 use super::header::RequestHeader;
+use super::heartbeat::{HeartbeatRequest, HeartbeatResponse};
 use super::incremental_alter_configs::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 use super::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
+use super::join_group::{JoinGroupRequest, JoinGroupResponse};
+use super::leave_group::{LeaveGroupRequest, LeaveGroupResponse};
 use super::list_config_resources::{ListConfigResourcesRequest, ListConfigResourcesResponse};
+use super::list_groups::{ListGroupsRequest, ListGroupsResponse};
 use super::list_offsets::{ListOffsetsRequest, ListOffsetsResponse};
 use super::metadata::{MetadataRequest, MetadataResponse};
+use super::offset_commit::{OffsetCommitRequest, OffsetCommitResponse};
+use super::offset_delete::{OffsetDeleteRequest, OffsetDeleteResponse};
+use super::offset_fetch::{OffsetFetchRequest, OffsetFetchResponse};
 use super::offset_for_leader_epoch::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
 use super::produce::{ProduceRequest, ProduceResponse};
+use super::sync_group::{SyncGroupRequest, SyncGroupResponse};
 use super::wire::{EncodeError, Message, MessageInfo, Read, Reader, Version, VersionRange, Write, Writer};
 
 macro_rules! apis {
@@ -207,7 +219,15 @@ apis! {
     1 Fetch(FetchRequest, FetchResponse),
     2 ListOffsets(ListOffsetsRequest, ListOffsetsResponse),
     3 Metadata(MetadataRequest, MetadataResponse),
+    8 OffsetCommit(OffsetCommitRequest, OffsetCommitResponse),
+    9 OffsetFetch(OffsetFetchRequest, OffsetFetchResponse),
     10 FindCoordinator(FindCoordinatorRequest, FindCoordinatorResponse),
+    11 JoinGroup(JoinGroupRequest, JoinGroupResponse),
+    12 Heartbeat(HeartbeatRequest, HeartbeatResponse),
+    13 LeaveGroup(LeaveGroupRequest, LeaveGroupResponse),
+    14 SyncGroup(SyncGroupRequest, SyncGroupResponse),
+    15 DescribeGroups(DescribeGroupsRequest, DescribeGroupsResponse),
+    16 ListGroups(ListGroupsRequest, ListGroupsResponse),
     18 ApiVersions(ApiVersionsRequest, ApiVersionsResponse),
     19 CreateTopics(CreateTopicsRequest, CreateTopicsResponse),
     20 DeleteTopics(DeleteTopicsRequest, DeleteTopicsResponse),
@@ -218,9 +238,13 @@ apis! {
     33 AlterConfigs(AlterConfigsRequest, AlterConfigsResponse),
     35 DescribeLogDirs(DescribeLogDirsRequest, DescribeLogDirsResponse),
     37 CreatePartitions(CreatePartitionsRequest, CreatePartitionsResponse),
+    42 DeleteGroups(DeleteGroupsRequest, DeleteGroupsResponse),
     44 IncrementalAlterConfigs(IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse),
+    47 OffsetDelete(OffsetDeleteRequest, OffsetDeleteResponse),
     60 DescribeCluster(DescribeClusterRequest, DescribeClusterResponse),
     61 DescribeProducers(DescribeProducersRequest, DescribeProducersResponse),
+    68 ConsumerGroupHeartbeat(ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse),
+    69 ConsumerGroupDescribe(ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse),
     74 ListConfigResources(ListConfigResourcesRequest, ListConfigResourcesResponse),
     75 DescribeTopicPartitions(DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse),
 }

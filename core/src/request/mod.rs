@@ -90,7 +90,19 @@ pub fn begin(home: &mut Home<'_>, request: Request) -> Begun {
         | Request::DescribeCluster(_)
         | Request::DescribeTopicPartitions(_)
         | Request::ListConfigResources(_)
-        | Request::FindCoordinator(_) => match local::answer(home, &request) {
+        | Request::FindCoordinator(_)
+        | Request::OffsetCommit(_)
+        | Request::OffsetFetch(_)
+        | Request::JoinGroup(_)
+        | Request::Heartbeat(_)
+        | Request::LeaveGroup(_)
+        | Request::SyncGroup(_)
+        | Request::DescribeGroups(_)
+        | Request::ListGroups(_)
+        | Request::DeleteGroups(_)
+        | Request::OffsetDelete(_)
+        | Request::ConsumerGroupHeartbeat(_)
+        | Request::ConsumerGroupDescribe(_) => match local::answer(home, &request) {
             Some(response) => Begun::Answer(response),
             None => panic!("{:?} is not served", request.api_key()),
         },
