@@ -43,6 +43,9 @@ pub struct LogConfig {
     pub group_bytes: usize,
     /// Open segment files of a shard, at least 8.
     pub open_files: usize,
+    /// Memory for sparse indexes, in bytes: 32 for every 32 KiB of segments, or for more of them where that would be too
+    /// much. But each segment that was written or read keeps 32 at least.
+    pub index_bytes: usize,
     /// Memory for reads that are being carried out, in bytes; more of them wait.
     pub read_bytes: usize,
     /// Least time between two syncs of the background, while there is room in the journal.
@@ -66,6 +69,7 @@ impl LogConfig {
             journal_files: 4,
             group_bytes: 4 << 20,
             open_files: 512,
+            index_bytes: 8 << 20,
             read_bytes: 16 << 20,
             sync_pause: Duration::from_millis(5),
             os_sync_delay: Duration::from_secs(1),

@@ -315,7 +315,7 @@ impl Log {
     fn make_append(&mut self, key: LogKey, append: Append, charge: usize, group: u64) {
         let Some(log) = self.logs.get_mut(&key) else { return };
         let serial = self.memory.add(key, charge);
-        log.append(append, serial, charge, group);
+        self.indexes.grew(log.append(append, serial, charge, group));
         if let Some(segment) = log.segments.back_mut()
             && !segment.in_unsynced
         {

@@ -13,6 +13,7 @@ use kelpgate_core::time::{Instant, Now};
 use crate::checkpoint::Checkpoint;
 use crate::config::LogConfig;
 use crate::file::{FileCommand, FileError, FileHandle, FileReply, FileTicket, Lane};
+use crate::index::Budget;
 use crate::intake::Intake;
 use crate::journal::writer::Journal;
 use crate::manifest::LogDescription;
@@ -93,6 +94,7 @@ pub struct Log {
     pub(crate) intake: Intake,
     pub(crate) journal: Journal,
     pub(crate) memory: Memory,
+    pub(crate) indexes: Budget,
     pub(crate) files: OpenFiles,
     /// Logs with batches to be written to segments, in the order they got them.
     pub(crate) flush_queue: VecDeque<LogKey>,
@@ -130,6 +132,7 @@ impl Log {
             intake: Intake::default(),
             journal: Journal::new(),
             memory: Memory::new(config.cache_bytes),
+            indexes: Budget::new(config.index_bytes),
             files: OpenFiles::new(config.open_files, first_handle),
             flush_queue: VecDeque::new(),
             flushes: 0,
@@ -242,6 +245,23 @@ impl Log {
         self.pump_checkpoint(now, out);
         self.pump_reads(out);
         self.close_surplus(out);
+        self.bound_indexes();
+    }
+
+    fn bound_indexes(&mut self) {
+        let Log { indexes, logs, reads, rewrites, .. } = self;
+        indexes.enforce(|visit| {
+            let segments = logs.values_mut().flat_map(|log| &mut log.segments);
+            segments.for_each(|segment| visit(&mut segment.index));
+            reads.indexes().for_each(&mut *visit);
+            rewrites.values_mut().for_each(|rewriting| visit(rewriting.index()));
+        });
+    }
+
+    /// Memory that sparse indexes take, in bytes.
+    pub fn index_memory(&self) -> usize {
+        let segments = self.logs.values().flat_map(|log| &log.segments);
+        segments.map(|segment| segment.index.bytes()).sum()
     }
 
     /// When [`Log::end_turn`] should be called at the latest, even if nothing happens.

@@ -72,6 +72,16 @@ impl Segment {
     }
 }
 
+/// Where in a segment's file the batch with an offset, or the next one after it, begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    pub(crate) segment: i64,
+    /// Which file of the segment: compaction gives it another.
+    pub(crate) version: u32,
+    pub(crate) position: u64,
+    pub(crate) offset: i64,
+}
+
 /// An append kept in memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Recent {
@@ -219,6 +229,8 @@ pub(crate) struct PartitionLog {
     pub(crate) tail: Tail,
     pub(crate) flush: Flush,
     pub(crate) damage: Vec<DamagedRange>,
+    /// Where the last read came to: as a rule the next one begins there, and need not look for it.
+    pub(crate) resume: Option<Cursor>,
     pub(crate) snapshot: SnapshotPlace,
 }
 
@@ -232,6 +244,7 @@ impl PartitionLog {
             tail: Tail::default(),
             flush: Flush::Idle,
             damage: Vec::new(),
+            resume: None,
             snapshot: SnapshotPlace::None,
         }
     }
@@ -245,6 +258,7 @@ impl PartitionLog {
             tail: Tail::default(),
             flush: Flush::Idle,
             damage: description.damage,
+            resume: None,
             snapshot: description.snapshot,
         }
     }
@@ -266,13 +280,13 @@ impl PartitionLog {
         self.segments.get(at)
     }
 
-    /// Adds an append that is in the journal, checked before.
-    pub(crate) fn append(&mut self, append: Append, serial: u64, charge: usize, group: u64) {
+    /// Adds an append that is in the journal, checked before. Gives the memory by which its segment's index grew.
+    pub(crate) fn append(&mut self, append: Append, serial: u64, charge: usize, group: u64) -> usize {
         if append.roll || self.segments.is_empty() {
             self.segments.push_back(Segment::begin(append.base_offset));
         }
-        let Some(segment) = self.segments.back_mut() else { return };
-        let position = segment.info.bytes;
+        let Some(segment) = self.segments.back_mut() else { return 0 };
+        let (position, indexed) = (segment.info.bytes, segment.index.bytes());
         for (at, header) in batch::batches(&append.batches).map_while(Result::ok) {
             if segment.info.bytes == 0 && at == 0 {
                 segment.info.first_timestamp = header.max_timestamp;
@@ -283,6 +297,7 @@ impl PartitionLog {
         segment.info.end_offset = append.last_offset + 1;
         segment.info.max_timestamp = segment.info.max_timestamp.max(append.max_timestamp);
         segment.last_group = group;
+        let grown = segment.index.bytes() - indexed;
         self.end = append.last_offset + 1;
         self.tail.push(Recent {
             serial,
@@ -293,6 +308,7 @@ impl PartitionLog {
             charge,
             batches: append.batches,
         });
+        grown
     }
 
     /// Moves the start and drops the segments that lie below it as a whole; gives them.

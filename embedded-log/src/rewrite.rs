@@ -56,6 +56,12 @@ pub(crate) struct Rewriting {
     steps: VecDeque<(Ticket, RewriteStep)>,
 }
 
+impl Rewriting {
+    pub(crate) fn index(&mut self) -> &mut Index {
+        &mut self.index
+    }
+}
+
 /// Replacements in the making, one for each log at most.
 pub(crate) type Rewrites = BTreeMap<LogKey, Rewriting>;
 
@@ -131,7 +137,7 @@ impl Log {
     /// Writes batches to a replacement.
     fn keep(&mut self, key: LogKey, handle: FileHandle, pieces: Pieces, out: &mut LogOutbox) {
         let Some(running) = self.rewrites.get_mut(&key) else { return };
-        let at = running.info.bytes;
+        let (at, indexed) = (running.info.bytes, running.index.bytes());
         for (place, header) in batch::batches(&pieces).map_while(Result::ok) {
             if at == 0 && place == 0 {
                 running.info.first_timestamp = header.max_timestamp;
@@ -139,6 +145,7 @@ impl Log {
             running.info.max_timestamp = running.info.max_timestamp.max(header.max_timestamp);
             running.index.add(at + place as u64, &header);
         }
+        self.indexes.grew(running.index.bytes() - indexed);
         running.info.bytes += pieces.len() as u64;
         running.stage = Stage::Writing;
         let write = FileCommand::Write { handle, at, pieces };

@@ -2,8 +2,9 @@
 
 mod support;
 
-use kelpgate_core::storage::{StorageCommand, StorageReply};
+use kelpgate_core::storage::{Append, StorageCommand, StorageReply};
 use kelpgate_log::LogConfig;
+use kelpgate_log::batch::batches;
 use kelpgate_log::file::Lane;
 use support::batch::append;
 use support::disk::SimDisk;
@@ -93,4 +94,79 @@ fn open_files_are_bounded() {
     println!("at most {} files were open", node.disk.counts.most_open);
     // Segments, those that lanes are about to close, journal files and the manifest.
     assert!(node.disk.counts.most_open <= 32 + 16, "{} files were open", node.disk.counts.most_open);
+}
+
+/// Budget for indexes, the number of logs, and their batches. Indexes as fine as can be would take 3 x 32 bytes for
+/// each 32 KiB of 8 MiB: twelve times as much.
+const INDEX_BYTES: usize = 2048;
+const LOGS: u32 = 3;
+const BATCHES: i64 = 2000;
+
+fn small_indexes(config: &mut LogConfig) {
+    config.cache_bytes = 256 << 10;
+    config.index_bytes = INDEX_BYTES;
+}
+
+fn filled() -> Node {
+    let mut node = Node::start(SimDisk::default(), 1, 1, small_indexes);
+    for at in 0..BATCHES {
+        let tickets = [0, 1, 2].map(|number| {
+            let roll = at % 700 == 0;
+            let append = Append { roll, ..append(at * 10, 10, at, BODY) };
+            let log = log_id(number);
+            node.submit(log, StorageCommand::Append { log, append })
+        });
+        node.end_turn();
+        for ticket in tickets {
+            assert_eq!(node.wait(ticket), Ok(StorageReply::Appended));
+        }
+        assert!(node.shards[0].index_memory() <= INDEX_BYTES, "{} bytes", node.shards[0].index_memory());
+    }
+    node
+}
+
+/// Reads a batch of each log at offsets all over it, then all of them from the beginning to the end.
+fn read_all(node: &mut Node) {
+    let before = node.disk.counts.read;
+    let mut lookups = 0;
+    for from in (0..BATCHES * 10).step_by(1237) {
+        for number in 0..LOGS {
+            let log = log_id(number);
+            let read = StorageCommand::Read { log, from, until: i64::MAX, max_bytes: 1 };
+            let Ok(StorageReply::Read(pieces)) = node.run(log, read) else { panic!() };
+            assert!(pieces.concat() == append(from / 10 * 10, 10, from / 10, BODY).batches.concat());
+            assert!(node.shards[0].index_memory() <= INDEX_BYTES, "{} bytes", node.shards[0].index_memory());
+            lookups += 1;
+        }
+    }
+    let each = (node.disk.counts.read - before) / lookups;
+    let before = node.disk.counts.read;
+    for number in 0..LOGS {
+        let (log, mut from) = (log_id(number), 0);
+        while from < BATCHES * 10 {
+            let read = StorageCommand::Read { log, from, until: i64::MAX, max_bytes: 256 << 10 };
+            let Ok(StorageReply::Read(pieces)) = node.run(log, read) else { panic!() };
+            from = batches(&pieces).last().expect("batches").expect("a batch").1.last_offset + 1;
+        }
+    }
+    let whole = (node.disk.counts.read - before) as usize;
+    let per_mille = whole * 1000 / (LOGS as usize * BATCHES as usize * (61 + BODY));
+    println!(
+        "{} bytes of indexes; {each} bytes read for a lookup, {per_mille} for 1000 in order",
+        node.shards[0].index_memory()
+    );
+    // Blocks are 16 intervals long, or 32 for a while.
+    assert!(each <= 33 * 32 * 1024, "{each} bytes read for a lookup");
+    // Reading goes on where it was: the index is not needed.
+    assert!(per_mille <= 1250, "{per_mille} bytes read for 1000");
+}
+
+#[test]
+fn memory_of_indexes_is_bounded() {
+    let mut node = filled();
+    read_all(&mut node);
+    // Segments written before the start are indexed when they are first read.
+    let mut node = Node::start(node.stop(), 1, 2, small_indexes);
+    assert_eq!(node.shards[0].index_memory(), 0);
+    read_all(&mut node);
 }

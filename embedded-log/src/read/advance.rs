@@ -14,7 +14,7 @@ use crate::read::job::{Job, Want};
 use crate::read::source::{Source, from_memory, source};
 
 /// Most bytes of one read from a file, unless a single batch is larger.
-const READ_BYTES: u64 = 1 << 20;
+pub(super) const READ_BYTES: usize = 1 << 20;
 
 impl Log {
     /// Goes on with a job until it ends or has to wait.
@@ -64,6 +64,9 @@ impl Log {
                 found.index.complete(scanned);
             }
         }
+        if let (Some(cursor), Some(log)) = (job.cursor, self.logs.get_mut(&job.log)) {
+            log.resume = Some(cursor);
+        }
         self.end_job(job, Ok(reply), out);
     }
 
@@ -91,9 +94,9 @@ impl Log {
             None => self.files.acquire(reader, Waiter::Job(id)),
         };
         let wish = match &job.want {
-            Want::Read { left, .. } => (*left as u64).clamp(INTERVAL, READ_BYTES) + INTERVAL,
+            Want::Read { left, .. } => (*left as u64).clamp(INTERVAL, READ_BYTES as u64) + INTERVAL,
             Want::Time { .. } | Want::Max { .. } => 2 * INTERVAL,
-            Want::Index { .. } => READ_BYTES,
+            Want::Index { .. } => READ_BYTES as u64,
         };
         let len = wish.max(job.needed as u64).min(limit.saturating_sub(at));
         let found = self.logs.get(&job.log).and_then(|log| log.segment(segment));

@@ -38,7 +38,10 @@ impl Log {
         piece: &Piece<'_>,
         out: &mut LogOutbox,
     ) {
-        for lost in add_piece(&mut job, piece) {
+        let before = job.index().map_or(0, |index| index.bytes());
+        let lost = add_piece(&mut job, piece);
+        self.indexes.grew(job.index().map_or(0, |index| index.bytes()).saturating_sub(before));
+        for lost in lost {
             self.fence(job.log, segment, lost, out);
         }
         if let Want::Index { at, until, low, lost, .. } = &mut job.want {

@@ -7,7 +7,7 @@ use kelpgate_core::storage::StorageReply;
 
 use crate::batch::{BatchError, BatchHeader};
 use crate::index::Index;
-use crate::partition::LogKey;
+use crate::partition::{Cursor, LogKey};
 
 /// A read under way.
 #[derive(Debug)]
@@ -22,8 +22,8 @@ pub(super) struct Job {
     pub(super) want: Want,
     /// Bytes of the next batch if it was larger than the last piece read, else 0.
     pub(super) needed: usize,
-    /// Segment and position of `next`, if that is known from what was read just now.
-    pub(super) cursor: Option<(i64, u64)>,
+    /// Where `next` is, if that is known from what was read just now.
+    pub(super) cursor: Option<Cursor>,
     /// The segment whose file was not there when it was looked for.
     pub(super) missed: Option<i64>,
 }
@@ -56,6 +56,14 @@ pub(super) enum Verdict {
 }
 
 impl Job {
+    /// The index it makes, if that is what it is for.
+    pub(super) fn index(&mut self) -> Option<&mut Index> {
+        match &mut self.want {
+            Want::Index { scanned, .. } => Some(scanned),
+            Want::Read { .. } | Want::Time { .. } | Want::Max { .. } => None,
+        }
+    }
+
     /// What to do with a batch that does not lie below `next`.
     pub(super) fn judge(&self, header: &BatchHeader) -> Verdict {
         match &self.want {

@@ -17,6 +17,7 @@ use kelpgate_core::storage::{StorageError, StorageReply};
 
 use crate::batch::BatchError;
 use crate::file::FileError;
+use crate::index::Index;
 use crate::log::{Log, storage_error};
 use crate::outbox::LogOutbox;
 use crate::partition::LogKey;
@@ -35,6 +36,13 @@ pub(crate) struct Reads {
     charged: usize,
     /// Jobs that wait for a segment's index to be read, or for a segment to be replaced.
     parked: BTreeMap<(LogKey, i64), Vec<u64>>,
+}
+
+impl Reads {
+    /// Indexes being made.
+    pub(crate) fn indexes(&mut self) -> impl Iterator<Item = &mut Index> {
+        self.jobs.values_mut().filter_map(Job::index)
+    }
 }
 
 impl Log {

@@ -10,7 +10,8 @@ use crate::batch::{BatchError, BatchHeader};
 use crate::file::{FileError, FileHandle, FileReply};
 use crate::log::{Log, storage_error, unexpected};
 use crate::outbox::LogOutbox;
-use crate::partition::{LogKey, PartitionLog};
+use crate::partition::{Cursor, LogKey, PartitionLog};
+use crate::read::advance::READ_BYTES;
 use crate::read::job::{Job, Verdict, Want};
 use crate::read::piece::Piece;
 use crate::read::source::end_of_file_part;
@@ -26,8 +27,10 @@ pub(super) struct Lost {
 
 /// Where the look at a piece of a segment ended.
 enum Ended {
-    /// There is no more for the job here. A search may have found its batch.
-    Done(Option<Bytes>),
+    /// A search found its batch.
+    Found(Bytes),
+    /// At a batch that is not for the job, and so are those after it.
+    Enough { place: usize },
     /// At this place in the piece; the batch there, if it began, needs so many bytes.
     At { place: usize, needed: usize },
     /// What stands there is no batch, or not the one that was written.
@@ -76,12 +79,14 @@ impl Log {
         if let Want::Index { .. } = job.want {
             return self.index_piece(id, job, segment, &piece, out);
         }
+        let cursor = |place: usize, offset| Cursor { segment, version, position: at + place as u64, offset };
         match look(&mut job, &piece, at, found.info.base_offset) {
-            Ended::Done(Some(batch)) => {
+            Ended::Found(batch) => {
                 let reply = job.want.one(batch);
                 self.end_job(job, Ok(reply), out);
             }
-            Ended::Done(None) => {
+            Ended::Enough { place } => {
+                job.cursor = Some(cursor(place, job.next));
                 job.next = job.until;
                 self.advance(id, job, out);
             }
@@ -95,8 +100,14 @@ impl Log {
                 job.needed = needed;
                 match position >= limit {
                     true => job.next = job.next.max(follows),
-                    false => job.cursor = Some((segment, position)),
+                    false => job.cursor = Some(cursor(place, job.next)),
                 }
+                self.advance(id, job, out);
+            }
+            // Good batches may begin again where this piece does not reach.
+            Ended::Damaged(lost) if lost.until.is_none() && len < READ_BYTES && at + (len as u64) < limit => {
+                job.needed = READ_BYTES;
+                job.cursor = Some(Cursor { segment, version, position: lost.position, offset: job.next });
                 self.advance(id, job, out);
             }
             Ended::Damaged(lost) => self.damaged(id, job, segment, lost, out),
@@ -159,10 +170,10 @@ fn look(job: &mut Job, piece: &Piece<'_>, at: u64, base: i64) -> Ended {
             Ok((header, verdict)) => {
                 let end = place + header.size;
                 match verdict {
-                    Verdict::Enough => break Ended::Done(None),
+                    Verdict::Enough => break Ended::Enough { place },
                     Verdict::TakeLast => {
                         let batch = piece.bytes.get(place..end).unwrap_or_default();
-                        break Ended::Done(Some(Bytes::copy_from_slice(batch)));
+                        break Ended::Found(Bytes::copy_from_slice(batch));
                     }
                     Verdict::Take => run = Some((run.map_or(place, |(start, _)| start), end)),
                     Verdict::Pass => {}

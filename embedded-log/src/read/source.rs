@@ -4,7 +4,7 @@ use kelpgate_core::pieces::Pieces;
 use kelpgate_core::storage::StorageReply;
 
 use crate::batch;
-use crate::partition::{PartitionLog, Segment};
+use crate::partition::{Cursor, PartitionLog, Segment};
 use crate::read::job::{Job, Verdict, Want};
 
 /// Where the next batches of a job are.
@@ -27,7 +27,6 @@ pub(super) enum Source {
 
 /// Finds out, skipping what is of no interest.
 pub(super) fn source(log: &PartitionLog, job: &mut Job) -> Source {
-    let cursor = job.cursor.take();
     if let Want::Index { segment, until, at, .. } = &job.want {
         let found = log.segment(*segment);
         let wanted = found.is_some_and(|found| !found.replacing && found.index.known_from() == *until);
@@ -53,11 +52,9 @@ pub(super) fn source(log: &PartitionLog, job: &mut Job) -> Source {
     if segment.replacing {
         return Source::Replacing { segment: name };
     }
-    let Some(block) = segment.index.find(job.next) else { return Source::Unindexed { segment: name } };
-    let position = match (cursor, segment.index.blocks().get(block)) {
-        (Some((of, position)), _) if of == name => position,
-        (_, Some(block)) => block.position,
-        (_, None) => segment.written,
+    let Some(position) = known_position(log, segment, job).or_else(|| indexed_position(segment, job.next))
+    else {
+        return Source::Unindexed { segment: name };
     };
     let (limit, follows) = end_of_file_part(log, segment);
     if position >= limit {
@@ -65,6 +62,19 @@ pub(super) fn source(log: &PartitionLog, job: &mut Job) -> Source {
         return Source::Skipped;
     }
     Source::File { segment: name, position, limit }
+}
+
+/// Where the next batch is, if this read or the one before it has just been there.
+fn known_position(log: &PartitionLog, segment: &Segment, job: &Job) -> Option<u64> {
+    let (name, version) = (segment.info.base_offset, segment.version);
+    let here = |cursor: &Cursor| (cursor.segment, cursor.version, cursor.offset) == (name, version, job.next);
+    [job.cursor, log.resume].into_iter().flatten().find(here).map(|cursor| cursor.position)
+}
+
+/// Where the block begins that has the next batch. `None` if nobody has looked at that part of the segment yet.
+fn indexed_position(segment: &Segment, offset: i64) -> Option<u64> {
+    let block = segment.index.find(offset)?;
+    Some(segment.index.blocks().get(block).map_or(segment.written, |block| block.position))
 }
 
 /// Bytes of a segment that are to be read from its file, and the offset that comes after them.

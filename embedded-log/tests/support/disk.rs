@@ -69,6 +69,7 @@ pub struct Faults {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub written: u64,
+    pub read: u64,
     pub syncs: u64,
     pub most_open: usize,
 }
@@ -334,7 +335,9 @@ impl Disk for SimDisk {
                 let seen = &self.inode(handle)?.seen;
                 let start = (at as usize).min(seen.len());
                 let end = (start + len).min(seen.len());
-                Ok(FileReply::Bytes(Bytes::copy_from_slice(&seen[start..end])))
+                let bytes = Bytes::copy_from_slice(&seen[start..end]);
+                self.counts.read += bytes.len() as u64;
+                Ok(FileReply::Bytes(bytes))
             }
             FileCommand::Rename { from, to } => {
                 let node = self.find(&from).ok_or(FileError::NotFound)?;
