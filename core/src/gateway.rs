@@ -306,7 +306,9 @@ impl Gateway {
 impl Gateway {
     fn message(&mut self, now: Now, from: ShardId, message: ShardMessage, out: &mut Outbox) {
         match message {
-            ShardMessage::Ask(ask, question) => self.asked(now, Asker { shard: from, ask }, question, out),
+            ShardMessage::Ask(ask, question) => {
+                self.asked(now, Asker::Client { shard: from, ask }, question, out)
+            }
             ShardMessage::Told(ask, answer) => {
                 let told = |pending: &mut request::Pending, home: &mut Home<'_>| {
                     pending.told(home, ask.part, answer)
@@ -314,9 +316,10 @@ impl Gateway {
                 self.with_pending(now, ask.conn, ask.request, out, told);
                 self.advance(now, ask.conn, out);
             }
-            ShardMessage::Forget(ask, log) => self.partitions.forget(Asker { shard: from, ask }, log),
+            ShardMessage::Forget(ask, log) => self.partitions.forget(Asker::Client { shard: from, ask }, log),
             ShardMessage::Loaded { number, image } => self.loaded(now, number, &image, out),
             ShardMessage::Changed { number, records } => self.changed(now, number, &records, out),
+            ShardMessage::CoordinatorTold { .. } => unreachable!("no coordinator asks yet"),
             ShardMessage::Quiet => self.quiet_elsewhere(),
             ShardMessage::Applied { number } => {
                 if let Some(catalogue) = &mut self.catalogue {

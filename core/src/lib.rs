@@ -14,6 +14,7 @@ pub mod config;
 pub mod connection;
 pub mod fetch;
 pub mod gateway;
+pub mod group;
 pub mod ids;
 pub mod machine;
 pub mod owner;

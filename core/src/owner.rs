@@ -194,7 +194,14 @@ impl Owner<'_> {
 
     /// Answers a question.
     pub fn tell(&mut self, asker: Asker, answer: Answer) {
-        self.mail.send(self.out, asker.shard, ShardMessage::Told(asker.ask, answer));
+        let (shard, message) = match (asker, answer) {
+            (Asker::Client { shard, ask }, answer) => (shard, ShardMessage::Told(ask, answer)),
+            (Asker::Coordinator { log, number }, Answer::Partition(answer)) => {
+                (self.settings.shard, ShardMessage::CoordinatorTold { log, number, answer })
+            }
+            (asker @ Asker::Coordinator { .. }, answer) => panic!("{asker:?} was told {answer:?}"),
+        };
+        self.mail.send(self.out, shard, message);
     }
 
     /// Says something that a person should know.

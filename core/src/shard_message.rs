@@ -21,6 +21,8 @@ pub enum ShardMessage {
     Ask(AskRef, Question),
     /// The answer to an `Ask`.
     Told(AskRef, Answer),
+    /// The answer to a coordinator's question, which never left its shard.
+    CoordinatorTold { log: LogId, number: u64, answer: PartitionAnswer },
     /// The asker no longer waits for the answer to this (its client is gone, or was answered otherwise).
     Forget(AskRef, LogId),
     /// The whole catalogue as a snapshot: the first that a shard hears of it.
@@ -46,9 +48,11 @@ pub struct AskRef {
 
 /// Who asked.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Asker {
-    pub shard: ShardId,
-    pub ask: AskRef,
+pub enum Asker {
+    /// Part of a request, at the shard that is home to it.
+    Client { shard: ShardId, ask: AskRef },
+    /// The coordinator that keeps its records in this partition, which the same shard owns.
+    Coordinator { log: LogId, number: u64 },
 }
 
 /// A question to the owner of something.

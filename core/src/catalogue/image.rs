@@ -9,7 +9,7 @@ use core::ops::Bound;
 
 use super::names;
 use super::record::{CatalogueRecord, Configured};
-use crate::config::{BrokerConfig, BrokerLayers, Overrides, TopicConfig};
+use crate::config::{BrokerConfig, BrokerLayers, GroupConfig, Overrides, TopicConfig};
 use crate::ids::LogId;
 use crate::protocol::Str;
 use crate::uuid::Uuid;
@@ -185,6 +185,12 @@ impl Image {
     /// Groups with configurations of their own, in order.
     pub fn configured_groups(&self) -> impl ExactSizeIterator<Item = (&Str, &Overrides)> {
         self.groups.iter()
+    }
+
+    /// What holds for a consumer group; it need not exist.
+    pub fn group_config(&self, group: &str) -> GroupConfig {
+        let none = Overrides::new();
+        GroupConfig::new(self.groups.get(group).unwrap_or(&none), &self.layers)
     }
 
     /// Nodes with configurations of their own, in order.

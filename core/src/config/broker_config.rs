@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::check::address_count;
 use super::definition::Resource;
+use super::group_coordinator_config::GroupCoordinatorConfig;
 use super::layers::{BrokerLayers, Overrides, Reader};
 
 /// The effective configuration of a node, as far as it acts. Times are in milliseconds and sizes in bytes, with Kafka's
@@ -18,6 +19,7 @@ pub struct BrokerConfig {
     pub default_replication_factor: i32,
     pub delete_topic_enable: bool,
     pub fetch_max_bytes: usize,
+    pub groups: GroupCoordinatorConfig,
     pub log_cleaner_backoff_ms: i64,
     pub log_cleaner_enable: bool,
     /// The data folder (`log.dirs`).
@@ -48,6 +50,7 @@ impl BrokerConfig {
             default_replication_factor: read.int("default.replication.factor"),
             delete_topic_enable: read.flag("delete.topic.enable"),
             fetch_max_bytes: read.size("fetch.max.bytes"),
+            groups: GroupCoordinatorConfig::new(layers),
             log_cleaner_backoff_ms: read.integer("log.cleaner.backoff.ms"),
             log_cleaner_enable: read.flag("log.cleaner.enable"),
             log_dir: read.text("log.dirs").unwrap_or_default(),
@@ -88,6 +91,7 @@ mod tests {
             default_replication_factor: 1,
             delete_topic_enable: true,
             fetch_max_bytes: 57_671_680,
+            groups: GroupCoordinatorConfig::new(&BrokerLayers::default()),
             log_cleaner_backoff_ms: 15_000,
             log_cleaner_enable: true,
             log_dir: "./data".to_string(),

@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::definition::{Definition, Resource, Synonym, Unit, same};
 use super::keys::{definition, family};
@@ -182,6 +183,14 @@ impl Reader<'_> {
         match self.value(name) {
             Some(Value::Double(ratio)) => (ratio * 1e6 + 0.5) as u32,
             _ => 0,
+        }
+    }
+
+    /// The items of a list.
+    pub fn items(&self, name: &str) -> Vec<String> {
+        match self.value(name) {
+            Some(Value::List(items)) => items,
+            _ => Vec::new(),
         }
     }
 

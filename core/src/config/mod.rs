@@ -9,6 +9,7 @@ mod check;
 mod definition;
 mod describe;
 mod error;
+mod group_coordinator_config;
 mod keys;
 mod layers;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use broker_config::BrokerConfig;
 pub use definition::{Check, Definition, Effect, Kind, Resource, Synonym, Unit, Update};
 pub use describe::{Entry, EntrySynonym, describe};
 pub use error::ConfigError;
+pub use group_coordinator_config::{GroupConfig, GroupCoordinatorConfig, MigrationPolicy};
 pub use keys::{are_synonyms, definition, definitions};
 pub use layers::{BrokerLayers, Overrides, Source};
 pub use rules::check_node;

@@ -27,56 +27,49 @@ pub(in crate::config) const COORDINATION: &[Definition] = &[
         "The shortest time between two assignments of a consumer group, in milliseconds.",
     )
     .at_least(0)
-    .dynamic()
-    .reported(GROUPS),
+    .dynamic(),
     Definition::new(
         "group.consumer.assignors",
         List,
         Some("uniform,range"),
         "The assignors that consumer groups may use; the first is the default.",
     )
-    .check(Items(&[]))
-    .reported(GROUPS),
+    .check(Items(&[])),
     Definition::new(
         "group.consumer.heartbeat.interval.ms",
         Int,
         Some("5000"),
         "How often members of a consumer group send heartbeats, in milliseconds.",
     )
-    .at_least(1)
-    .reported(GROUPS),
+    .at_least(1),
     Definition::new(
         "group.consumer.max.assignment.interval.ms",
         Int,
         Some("15000"),
         "The largest consumer.assignment.interval.ms a group may have.",
     )
-    .at_least(0)
-    .reported(GROUPS),
+    .at_least(0),
     Definition::new(
         "group.consumer.max.heartbeat.interval.ms",
         Int,
         Some("15000"),
         "The largest consumer.heartbeat.interval.ms a group may have.",
     )
-    .at_least(1)
-    .reported(GROUPS),
+    .at_least(1),
     Definition::new(
         "group.consumer.max.session.timeout.ms",
         Int,
         Some("60000"),
         "The largest consumer.session.timeout.ms a group may have.",
     )
-    .at_least(1)
-    .reported(GROUPS),
+    .at_least(1),
     Definition::new(
         "group.consumer.max.size",
         Int,
         Some(MAX_INT),
         "How many members a consumer group may have.",
     )
-    .at_least(1)
-    .reported(GROUPS),
+    .at_least(1),
     Definition::new(
         "group.consumer.migration.policy",
         String,
@@ -84,32 +77,36 @@ pub(in crate::config) const COORDINATION: &[Definition] = &[
         "Whether groups turn from the classic protocol to the consumer protocol and back while they \
          have members.",
     )
-    .check(OneOfAnyCase(&["disabled", "downgrade", "upgrade", "bidirectional"]))
-    .reported(GROUPS),
+    .check(OneOfAnyCase(&["disabled", "downgrade", "upgrade", "bidirectional"])),
     Definition::new(
         "group.consumer.min.assignment.interval.ms",
         Int,
         Some("0"),
         "The smallest consumer.assignment.interval.ms a group may have.",
     )
-    .at_least(0)
-    .reported(GROUPS),
+    .at_least(0),
     Definition::new(
         "group.consumer.min.heartbeat.interval.ms",
         Int,
         Some("5000"),
         "The smallest consumer.heartbeat.interval.ms a group may have.",
     )
-    .at_least(1)
-    .reported(GROUPS),
+    .at_least(1),
     Definition::new(
         "group.consumer.min.session.timeout.ms",
         Int,
         Some("45000"),
         "The smallest consumer.session.timeout.ms a group may have.",
     )
-    .at_least(1)
-    .reported(GROUPS),
+    .at_least(1),
+    Definition::new(
+        "group.consumer.regex.refresh.interval.ms",
+        Int,
+        Some("600000"),
+        "How often the regular expressions of consumer groups are matched anew, in milliseconds.",
+    )
+    .at_least(10_000)
+    .hidden(),
     Definition::new(
         "group.consumer.session.timeout.ms",
         Int,
@@ -117,40 +114,34 @@ pub(in crate::config) const COORDINATION: &[Definition] = &[
         "How long a member of a consumer group may be silent before it is taken for dead, in \
          milliseconds.",
     )
-    .at_least(1)
-    .reported(GROUPS),
+    .at_least(1),
     Definition::new(
         "group.coordinator.rebalance.protocols",
         List,
         Some("classic,consumer,streams"),
         "The group protocols that are served.",
     )
-    .check(Items(&["consumer", "classic", "share", "streams"]))
-    .reported(GROUPS),
+    .check(Items(&["consumer", "classic", "share", "streams"])),
     Definition::new(
         "group.initial.rebalance.delay.ms",
         Int,
         Some("3000"),
         "How long the first rebalance of a new classic group waits for more members, in milliseconds.",
-    )
-    .reported(GROUPS),
+    ),
     Definition::new(
         "group.max.session.timeout.ms",
         Int,
         Some("1800000"),
         "The largest session timeout a member of a classic group may ask for, in milliseconds.",
-    )
-    .reported(GROUPS),
+    ),
     Definition::new("group.max.size", Int, Some(MAX_INT), "How many members a classic group may have.")
-        .at_least(1)
-        .reported(GROUPS),
+        .at_least(1),
     Definition::new(
         "group.min.session.timeout.ms",
         Int,
         Some("6000"),
         "The smallest session timeout a member of a classic group may ask for, in milliseconds.",
-    )
-    .reported(GROUPS),
+    ),
     Definition::new(
         "group.share.assignment.interval.ms",
         Int,
@@ -321,40 +312,42 @@ pub(in crate::config) const COORDINATION: &[Definition] = &[
         Int,
         Some("4096"),
         "How long the metadata string of a committed offset may be, in bytes.",
-    )
-    .reported(GROUPS),
+    ),
     Definition::new(
         "offsets.commit.timeout.ms",
         Int,
         Some("5000"),
         "How long the commit of offsets may take, in milliseconds.",
     )
-    .at_least(1)
-    .reported(GROUPS),
+    .at_least(1),
     Definition::new(
         "offsets.retention.check.interval.ms",
         Long,
         Some("600000"),
         "How often committed offsets are looked at for expiry, in milliseconds.",
     )
-    .at_least(1)
-    .reported(GROUPS),
+    .at_least(1),
     Definition::new(
         "offsets.retention.minutes",
         Int,
         Some("10080"),
         "How long the offsets of a group without members are kept, in minutes.",
     )
-    .at_least(1)
-    .reported(GROUPS),
+    .at_least(1),
     Definition::new(
         "offsets.topic.num.partitions",
         Int,
         Some("50"),
         "How many partitions __consumer_offsets has. Not to be changed once it exists.",
     )
-    .at_least(1)
-    .reported(GROUPS),
+    .at_least(1),
+    Definition::new(
+        "offsets.topic.segment.bytes",
+        Int,
+        Some("104857600"),
+        "The size of the segments of __consumer_offsets, in bytes, when it is made.",
+    )
+    .at_least(1),
     Definition::new(
         "transaction.abort.timed.out.transaction.cleanup.interval.ms",
         Int,

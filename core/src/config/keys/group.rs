@@ -11,8 +11,7 @@ pub(in crate::config) const GROUP: &[Definition] = &[
         "The shortest time between two assignments of a consumer group, in milliseconds.",
     )
     .at_least(0)
-    .follows(&[same("group.consumer.assignment.interval.ms")])
-    .reported(GROUPS),
+    .follows(&[same("group.consumer.assignment.interval.ms")]),
     Definition::new(
         "consumer.heartbeat.interval.ms",
         Int,
@@ -20,8 +19,7 @@ pub(in crate::config) const GROUP: &[Definition] = &[
         "How often members of a consumer group send heartbeats, in milliseconds.",
     )
     .at_least(1)
-    .follows(&[same("group.consumer.heartbeat.interval.ms")])
-    .reported(GROUPS),
+    .follows(&[same("group.consumer.heartbeat.interval.ms")]),
     Definition::new(
         "consumer.session.timeout.ms",
         Int,
@@ -30,8 +28,7 @@ pub(in crate::config) const GROUP: &[Definition] = &[
          milliseconds.",
     )
     .at_least(1)
-    .follows(&[same("group.consumer.session.timeout.ms")])
-    .reported(GROUPS),
+    .follows(&[same("group.consumer.session.timeout.ms")]),
     Definition::new(
         "share.assignment.interval.ms",
         Int,

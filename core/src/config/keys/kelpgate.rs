@@ -11,6 +11,14 @@ pub(in crate::config) const KELPGATE: &[Definition] = &[
         "Where records are kept: \"log\" is the embedded log in the data folder.",
     )
     .check(OneOf(&["log"])),
+    Definition::new(
+        "kelpgate.group.initial.rebalance.quiet.ms",
+        Int,
+        Some("30"),
+        "The first rebalance of a new classic group begins when nobody has joined for this long, in milliseconds; it \
+         never waits longer than group.initial.rebalance.delay.ms.",
+    )
+    .at_least(0),
     Definition::new("kelpgate.log.format", String, Some("text"), "How lines of the log are written: \"text\" or \"json\".")
         .check(OneOf(&["text", "json"])),
     Definition::new("kelpgate.log.level", String, Some("info"), "The least severe lines that are logged.")

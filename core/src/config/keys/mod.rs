@@ -76,11 +76,12 @@ mod prelude {
     pub(super) const AUTHORIZATION: &str = "requests are not authorized here";
     pub(super) const CLEANER: &str = "the cost of compaction is bounded by the node itself";
     pub(super) const CONTROLLER: &str = "there is no controller quorum: the node keeps its own catalogue";
+    pub(super) const COORDINATOR_RECORDS: &str = "coordinators write their records uncompressed";
     pub(super) const CREATION_RATE: &str = "the rate of new connections is not limited";
     pub(super) const EXPIRY: &str = "expired producers are dropped as soon as they are met";
     pub(super) const FILES: &str = "the storage engine has its own way to lay out files";
-    pub(super) const GROUPS: &str = "groups are not served yet";
     pub(super) const LZ4: &str = "the lz4 compressor has one strength";
+    pub(super) const LOADING: &str = "coordinators load in pieces of a fixed size";
     pub(super) const JMX: &str = "there are no Java metrics";
     pub(super) const ONE_FOLDER: &str = "a node keeps its data in one folder, log.dirs";
     pub(super) const ONE_NODE: &str = "nodes do not talk to each other";

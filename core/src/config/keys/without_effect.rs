@@ -98,10 +98,9 @@ pub(in crate::config) const WITHOUT_EFFECT: &[Definition] = &[
     idle("num.recovery.threads.per.data.dir", Int, Some("2"), THREADS),
     idle("num.replica.alter.log.dirs.threads", Int, None, REPLICATION),
     idle("num.replica.fetchers", Int, Some("1"), REPLICATION),
-    idle("offsets.load.buffer.size", Int, Some("5242880"), GROUPS),
-    idle("offsets.topic.compression.codec", Int, Some("0"), GROUPS),
-    idle("offsets.topic.replication.factor", Short, Some("3"), GROUPS),
-    idle("offsets.topic.segment.bytes", Int, Some("104857600"), GROUPS),
+    idle("offsets.load.buffer.size", Int, Some("5242880"), LOADING),
+    idle("offsets.topic.compression.codec", Int, Some("0"), COORDINATOR_RECORDS),
+    idle("offsets.topic.replication.factor", Short, Some("3"), ONE_REPLICA),
     idle(
         "principal.builder.class",
         Class,

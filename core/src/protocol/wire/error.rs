@@ -41,6 +41,9 @@ pub enum DecodeErrorKind {
     /// A tag that this version does not have, although another has.
     #[error("tag {0} does not exist in this version")]
     TagVersion(u32),
+    /// A version that no declaration has.
+    #[error("there is no version {0}")]
+    NoVersion(i16),
 }
 
 /// Where and why decoding stopped. One word wide, so that the good path pays nothing for it.

@@ -13,6 +13,7 @@ mod string;
 mod tags;
 mod value;
 mod version;
+mod versioned;
 mod writer;
 
 pub use describe::{FieldInfo, FieldType, MessageInfo, StructInfo};
@@ -26,4 +27,5 @@ pub(crate) use tags::{TagWriter, no_tags, read_tags};
 pub use tags::{UnknownTag, UnknownTags};
 pub use value::{Read, Records, Value, Write};
 pub use version::{Version, VersionRange};
+pub(crate) use versioned::{decode_versioned, encode_versioned};
 pub use writer::{SPLICE_FROM, Writer};

@@ -1,0 +1,12 @@
+//! Consumer groups: who shares the work of reading, and how far they have read.
+//!
+//! A group lives with the owner of its partition of `__consumer_offsets`: [`coordinator`] loads it from there and keeps
+//! it there. Groups themselves are pure: a [`step`](step::Step) changes their state and says which records that makes
+//! and which answers may leave once those are durable.
+
+pub mod embedded;
+pub mod question;
+pub mod record;
+pub mod step;
+#[cfg(test)]
+pub mod testing;
