@@ -4,6 +4,7 @@
 //! it there. Groups themselves are pure: a [`step`](step::Step) changes their state and says which records that makes
 //! and which answers may leave once those are durable.
 
+pub mod assignor;
 pub mod embedded;
 pub mod question;
 pub mod record;

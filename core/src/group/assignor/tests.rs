@@ -1,0 +1,3 @@
+//! The worked examples of Kafka's own classes, and speed.
+
+mod server;
