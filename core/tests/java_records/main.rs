@@ -3,6 +3,8 @@
 //! Needs `mvn`, `javac` and `java` on the path, so it is not part of a plain `cargo test`; without them it fails:
 //! `cargo test -p kelpgate-core --test java_records -- --ignored`, which `tests/oracle/records/run` does.
 
+#[path = "../support/java.rs"]
+mod java;
 mod oracle;
 mod validator;
 mod wire;
@@ -15,7 +17,8 @@ use kelpgate_core::record::{
 };
 use kelpgate_core::time::WallTime;
 
-use oracle::{Oracle, VERSIONS};
+use java::VERSIONS;
+use oracle::Oracle;
 use wire::{BatchSpec, Dice, OwnedBatch, OwnedRecord};
 
 const NOW: i64 = 1_700_000_000_000;

@@ -6,7 +6,8 @@ use kelpgate_core::record::{Batch, BatchFields, Codec, Codecs, Rules, Stamp, acc
 use kelpgate_core::time::WallTime;
 use kelpgate_core::topic::retention::CleanupPolicy;
 
-use crate::oracle::{Oracle, VERSIONS, Validate, Validated};
+use crate::java::VERSIONS;
+use crate::oracle::{Oracle, Validate, Validated};
 use crate::wire::{BatchSpec, Dice};
 use crate::{NOW, but_size, read};
 

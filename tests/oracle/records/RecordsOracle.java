@@ -1,5 +1,3 @@
-import java.io.ByteArrayOutputStream;
-import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.lang.reflect.Constructor;
@@ -39,46 +37,23 @@ import org.apache.kafka.storage.internals.log.LogValidator;
 import org.apache.kafka.storage.internals.log.RecordValidationException;
 
 /**
- * Kafka's own record formats, answering questions on standard input: frames of a length, a kind and its fields; each is
- * answered by a length, 0 and the answer, or 1 and an exception. Package names are those of Kafka 4.4; for 3.9 the test takes
- * out the "internal" and "internals" below. What else differs goes through reflection.
+ * Kafka's own record formats, asked over pipes. Package names are those of Kafka 4.4; for 3.9 the test takes out the "internal"
+ * and "internals" below. What else differs goes through reflection.
  */
 public final class RecordsOracle {
     private static final byte BUILD = 1, READ = 2, DOWN_CONVERT = 3, FILTER = 4, VALIDATE = 5;
 
     public static void main(String[] arguments) throws Exception {
-        DataInputStream in = new DataInputStream(System.in);
-        DataOutputStream out = new DataOutputStream(System.out);
-        while (true) {
-            int length = in.read();
-            if (length < 0)
-                return;
-            length = length << 24 | in.readUnsignedByte() << 16 | in.readUnsignedShort();
-            ByteBuffer question = ByteBuffer.wrap(in.readNBytes(length));
-            ByteArrayOutputStream answer = new ByteArrayOutputStream();
-            DataOutputStream to = new DataOutputStream(answer);
-            try {
-                to.writeByte(0);
-                answer(question, to);
-            } catch (Throwable failure) {
-                answer.reset();
-                to.writeByte(1);
-                boolean isWrapped = failure instanceof InvocationTargetException;
-                text((isWrapped ? failure.getCause() : failure).toString(), to);
-            }
-            out.writeInt(answer.size());
-            answer.writeTo(out);
-            out.flush();
-        }
+        Questions.answerAll(RecordsOracle::answer);
     }
 
     private static void answer(ByteBuffer question, DataOutputStream to) throws Exception {
         byte kind = question.get();
         switch (kind) {
-            case BUILD: bytes(build(question), to); break;
-            case READ: read(MemoryRecords.readableRecords(slice(question)), to); break;
-            case DOWN_CONVERT: bytes(downConvert(question), to); break;
-            case FILTER: bytes(filter(question), to); break;
+            case BUILD: Questions.put(build(question), to); break;
+            case READ: read(MemoryRecords.readableRecords(Questions.take(question)), to); break;
+            case DOWN_CONVERT: Questions.put(downConvert(question), to); break;
+            case FILTER: Questions.put(filter(question), to); break;
             case VALIDATE: validate(question, to); break;
             default: throw new IllegalArgumentException("kind " + kind);
         }
@@ -99,7 +74,8 @@ public final class RecordsOracle {
             leaderEpoch, 1024, deleteHorizon);
         for (int left = from.getInt(); left > 0; left--) {
             long offset = from.getLong();
-            SimpleRecord record = new SimpleRecord(from.getLong(), nullable(from), nullable(from), headers(from));
+            SimpleRecord record = new SimpleRecord(from.getLong(), Questions.takeNullable(from),
+                Questions.takeNullable(from), headers(from));
             if (isControl)
                 builder.appendControlRecordWithOffset(offset, record);
             else
@@ -148,12 +124,12 @@ public final class RecordsOracle {
                 record.ensureValid();
                 to.writeLong(record.offset());
                 to.writeLong(record.timestamp());
-                nullable(record.key(), to);
-                nullable(record.value(), to);
+                Questions.putNullable(record.key(), to);
+                Questions.putNullable(record.value(), to);
                 to.writeInt(record.headers().length);
                 for (Header header : record.headers()) {
-                    bytes(ByteBuffer.wrap(header.key().getBytes("UTF-8")), to);
-                    nullable(header.value() == null ? null : ByteBuffer.wrap(header.value()), to);
+                    Questions.put(ByteBuffer.wrap(header.key().getBytes("UTF-8")), to);
+                    Questions.putNullable(header.value() == null ? null : ByteBuffer.wrap(header.value()), to);
                 }
             }
         }
@@ -163,7 +139,7 @@ public final class RecordsOracle {
     private static ByteBuffer downConvert(ByteBuffer from) throws Exception {
         byte magic = from.get();
         long firstOffset = from.getLong();
-        MemoryRecords records = MemoryRecords.readableRecords(slice(from));
+        MemoryRecords records = MemoryRecords.readableRecords(Questions.take(from));
         Method method = MemoryRecords.class.getMethod("downConvert", byte.class, long.class, Time.class);
         Object converted = method.invoke(records, magic, firstOffset, Time.SYSTEM);
         return ((MemoryRecords) converted.getClass().getMethod("records").invoke(converted)).buffer();
@@ -174,7 +150,7 @@ public final class RecordsOracle {
         Set<Long> kept = new HashSet<>();
         for (int left = from.getInt(); left > 0; left--)
             kept.add(from.getLong());
-        MemoryRecords records = MemoryRecords.readableRecords(slice(from));
+        MemoryRecords records = MemoryRecords.readableRecords(Questions.take(from));
         MemoryRecords.RecordFilter filter = new MemoryRecords.RecordFilter(horizon, 0) {
             @Override
             protected BatchRetentionResult checkBatchRetention(RecordBatch batch) {
@@ -215,7 +191,7 @@ public final class RecordsOracle {
         TimestampType timestampType = from.get() == 1 ? TimestampType.LOG_APPEND_TIME : TimestampType.CREATE_TIME;
         long before = from.getLong(), after = from.getLong(), now = from.getLong(), baseOffset = from.getLong();
         int leaderEpoch = from.getInt(), maxMessageBytes = from.getInt();
-        ByteBuffer sent = slice(from);
+        ByteBuffer sent = Questions.take(from);
         Throwable failure = null;
         List<ProduceResponse.RecordError> recordErrors = List.of();
         ByteBuffer appended = ByteBuffer.allocate(0);
@@ -238,13 +214,13 @@ public final class RecordsOracle {
             failure = other;
         }
         to.writeShort(failure == null ? 0 : Errors.forException(failure).code());
-        text(failure == null ? "" : String.valueOf(failure.getMessage()), to);
+        Questions.put(failure == null ? "" : String.valueOf(failure.getMessage()), to);
         to.writeInt(recordErrors.size());
         for (ProduceResponse.RecordError error : recordErrors) {
             to.writeInt(error.batchIndex);
-            text(error.message, to);
+            Questions.put(error.message, to);
         }
-        bytes(appended, to);
+        Questions.put(appended, to);
     }
 
     /** UnifiedLog.analyzeAndValidateRecords. */
@@ -316,43 +292,10 @@ public final class RecordsOracle {
         public void recordNoKeyCompactedTopic() { }
     }
 
-    private static ByteBuffer slice(ByteBuffer from) {
-        byte[] bytes = new byte[from.getInt()];
-        from.get(bytes);
-        return ByteBuffer.wrap(bytes);
-    }
-
-    private static ByteBuffer nullable(ByteBuffer from) {
-        return from.getInt(from.position()) < 0 ? nothing(from) : slice(from);
-    }
-
-    private static ByteBuffer nothing(ByteBuffer from) {
-        from.getInt();
-        return null;
-    }
-
     private static Header[] headers(ByteBuffer from) {
         Header[] headers = new Header[from.getInt()];
         for (int index = 0; index < headers.length; index++)
-            headers[index] = new RecordHeader(slice(from), nullable(from));
+            headers[index] = new RecordHeader(Questions.take(from), Questions.takeNullable(from));
         return headers;
-    }
-
-    private static void bytes(ByteBuffer bytes, DataOutputStream to) throws IOException {
-        byte[] copy = new byte[bytes.remaining()];
-        bytes.duplicate().get(copy);
-        to.writeInt(copy.length);
-        to.write(copy);
-    }
-
-    private static void nullable(ByteBuffer bytes, DataOutputStream to) throws IOException {
-        if (bytes == null)
-            to.writeInt(-1);
-        else
-            bytes(bytes, to);
-    }
-
-    private static void text(String text, DataOutputStream to) throws IOException {
-        bytes(ByteBuffer.wrap(text.getBytes("UTF-8")), to);
     }
 }
