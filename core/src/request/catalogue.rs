@@ -1,6 +1,7 @@
 //! Requests that change the catalogue: carried to its owner, answered once the change is durable and applied on every
 //! shard.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::home::Home;
@@ -16,7 +17,7 @@ use crate::shard_message::{Answer, Question, ShardMessage};
 #[derive(Debug)]
 pub enum CatalogueQuestion {
     /// An administrator's request, whole.
-    Change { request: Request, version: i16, listener: u16 },
+    Change { request: Box<Request>, version: i16, listener: u16 },
     /// Topics that a client wants and that are made on demand (`auto.create.topics.enable`).
     CreateOnDemand(Vec<Str>),
     /// A block of producer ids for one shard.
@@ -45,7 +46,7 @@ pub enum Awaiting {
 /// Carries a change to the owner.
 pub fn ask(home: &mut Home<'_>, request: Request) -> Pending {
     let (version, listener) = (home.version, home.peer.listener);
-    send(home, CatalogueQuestion::Change { request, version, listener });
+    send(home, CatalogueQuestion::Change { request: Box::new(request), version, listener });
     Pending::Catalogue(Awaiting::Change)
 }
 
