@@ -40,6 +40,10 @@ pub(super) fn assign<K: Copy + Ord>(group: &Numbered<K>) -> Owners {
             visits += topic.slots.len() + topic.subscribers.len();
         }
     }
+    if let Some(racks) = group.racks() {
+        // Within a topic, where any subscriber may have any partition.
+        topics.iter().for_each(|topic| racks.align(topic.slots.clone(), &mut state.owners));
+    }
     state.owners
 }
 

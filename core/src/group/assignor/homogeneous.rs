@@ -1,50 +1,110 @@
 //! Members with the same topics: sizes differ by at most one over all topics, and no more partitions move than that needs.
 //!
 //! Each member has a quota: partitions divided by members, and one more for as many as the remainder says. Members who own
-//! more than the smaller quota come first for those; what they then own above their quota goes, with what nobody owns, to the
-//! members below theirs. The rule is that of Kafka's `UniformHomogeneousAssignmentBuilder`.
+//! more than the smaller quota come first for those extras; what they then own above their quota goes, with what nobody owns,
+//! to the members below theirs. That is the rule of Kafka's `UniformHomogeneousAssignmentBuilder` and, but for who gets the
+//! rest of the extras, of the constrained case of its `AbstractStickyAssignor`. Racks are seen to afterwards.
 
+use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
 
 use super::numbered::{Numbered, Owners};
+use super::racks::Racks;
+
+/// How what nobody owns is given to those below their quota.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Dealing {
+    /// Member by member; the last ones get the extras (`uniform`).
+    InRuns,
+    /// One each in turn; the first to have the smaller quota get the extras (`sticky`).
+    InTurn,
+}
 
 /// Assigns evenly; every member must have the same topics.
-pub(super) fn assign<K: Copy + Ord>(group: &Numbered<K>) -> Owners {
-    let quotas = quotas(group);
+pub(super) fn assign<K: Copy + Ord>(group: &Numbered<K>, dealing: Dealing) -> Owners {
     let mut owners: Owners = vec![None; group.slots()];
-    let mut needy = Vec::new();
-    for (member, quota) in quotas.into_iter().enumerate() {
-        let kept = group.claims(member).iter().take(quota);
-        let room = quota - kept.len();
-        kept.for_each(|slot| owners[*slot] = Some(member as u32));
-        if room > 0 {
-            needy.push((member as u32, room));
-        }
+    if group.members() == 0 {
+        return owners;
     }
-    let places = needy.into_iter().flat_map(|(member, room)| core::iter::repeat_n(member, room));
+    let (quota, mut extra) = (group.slots() / group.members(), group.slots() % group.members());
+    let mut kept = Vec::with_capacity(group.members());
+    for member in 0..group.members() {
+        let claims = group.claims(member);
+        let takes_extra = extra > 0 && claims.len() > quota;
+        extra -= usize::from(takes_extra);
+        let own = &claims[..claims.len().min(quota + usize::from(takes_extra))];
+        own.iter().for_each(|slot| owners[*slot] = Some(member as u32));
+        kept.push(own.len());
+    }
+    let dealt = match dealing {
+        Dealing::InRuns => in_runs(&kept, quota, extra),
+        Dealing::InTurn => in_turn(&kept, quota, extra),
+    };
     owners
         .iter_mut()
         .filter(|owner| owner.is_none())
-        .zip(places)
+        .zip(dealt)
         .for_each(|(owner, member)| *owner = Some(member));
+    if let Some(racks) = group.racks() {
+        racks.align(0..group.slots(), &mut owners);
+        bring_extras_near(racks, group.members(), &mut owners);
+        racks.align(0..group.slots(), &mut owners);
+    }
     owners
 }
 
-/// How many slots each member is to have.
-fn quotas<K: Copy + Ord>(group: &Numbered<K>) -> Vec<usize> {
-    if group.members() == 0 {
-        return Vec::new();
-    }
-    let (quota, mut extra) = (group.slots() / group.members(), group.slots() % group.members());
-    let mut quotas = vec![quota; group.members()];
-    let mut raise = |members: &mut dyn Iterator<Item = (usize, &mut usize)>| {
-        for (_, own) in members.take(extra) {
-            *own += 1;
-            extra -= 1;
+/// The members below their quota, each as often as it misses a slot, member by member.
+fn in_runs(kept: &[usize], quota: usize, extra: usize) -> Vec<u32> {
+    let mut quotas = vec![quota; kept.len()];
+    // Those above the smaller quota already have their extra.
+    let without = quotas.iter_mut().zip(kept).rev().filter(|(_, kept)| **kept <= quota);
+    without.take(extra).for_each(|(quota, _)| *quota += 1);
+    let missing = quotas.iter().zip(kept).map(|(quota, kept)| quota.saturating_sub(*kept));
+    missing.enumerate().flat_map(|(member, missing)| core::iter::repeat_n(member as u32, missing)).collect()
+}
+
+/// The members below their quota, each as often as it misses a slot, in turn.
+fn in_turn(kept: &[usize], quota: usize, extra: usize) -> Vec<u32> {
+    let numbered = || kept.iter().enumerate().map(|(member, kept)| (member as u32, *kept));
+    let mut below: VecDeque<(u32, usize)> = numbered().filter(|(_, kept)| *kept < quota).collect();
+    let mut filled: Vec<u32> =
+        numbered().filter(|(_, kept)| *kept == quota).map(|(member, _)| member).collect();
+    let mut dealt = Vec::new();
+    while let Some((member, kept)) = below.pop_front() {
+        dealt.push(member);
+        match kept + 1 < quota {
+            true => below.push_back((member, kept + 1)),
+            false => filled.push(member),
         }
-    };
-    raise(&mut quotas.iter_mut().enumerate().filter(|(member, _)| group.claims(*member).len() > quota));
-    raise(&mut quotas.iter_mut().enumerate().rev().filter(|(_, own)| **own == quota));
-    quotas
+    }
+    dealt.extend(filled.into_iter().take(extra));
+    dealt
+}
+
+/// Moves a slot that is far from a member with an extra to a member without one that is near it.
+fn bring_extras_near(racks: &Racks, members: usize, owners: &mut Owners) {
+    let quota = owners.len() / members;
+    let mut loads = vec![0; members];
+    owners.iter().flatten().for_each(|owner| loads[*owner as usize] += 1);
+    let mut without: Vec<Vec<u32>> = Vec::new();
+    for member in (0..members as u32).rev().filter(|member| loads[*member as usize] == quota) {
+        if let Some(rack) = racks.of_member(member) {
+            without.resize(without.len().max(rack as usize + 1), Vec::new());
+            without[rack as usize].push(member);
+        }
+    }
+    for (slot, owner) in owners.iter_mut().enumerate() {
+        let Some(giver) =
+            owner.filter(|giver| loads[*giver as usize] > quota && !racks.is_near(slot, *giver))
+        else {
+            continue;
+        };
+        let taker = racks.of_slot(slot).iter().find_map(|rack| without.get_mut(*rack as usize)?.pop());
+        if let Some(taker) = taker {
+            *owner = Some(taker);
+            loads[giver as usize] -= 1;
+            loads[taker as usize] += 1;
+        }
+    }
 }

@@ -4,12 +4,16 @@
 //! Both are numbered once, and everything below works on numbers, so the same group always gets the same assignment and a
 //! thousand members take no string comparison in an inner loop.
 //!
-//! The server's assignors ([`assign`]) are those of KIP-848. What each promises is written at its module.
+//! The server's assignors ([`assign`]) are those of KIP-848; those of the leader of a classic group are in [`client`]. What
+//! each promises is written at its module.
 
+pub mod client;
 mod heterogeneous;
 mod homogeneous;
 mod numbered;
+mod racks;
 mod range;
+mod round_robin;
 
 #[cfg(test)]
 mod tests;
@@ -18,7 +22,8 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::uuid::Uuid;
-use numbered::{Numbered, Person};
+use homogeneous::Dealing;
+use numbered::{Numbered, Owners, Person};
 
 /// Partition indices by topic id; each list rises, has no duplicates and is never empty.
 pub type Partitions = BTreeMap<Uuid, Vec<i32>>;
@@ -101,18 +106,21 @@ pub fn assign(
         })
         .collect();
     let mut group = Numbered::new(&counts, &people);
+    group.locate(|place| members[place].rack, |topic| by_name[topic].racks);
     let owners = match assignor {
         ServerAssignor::Range => range::assign(&group),
         ServerAssignor::Uniform => {
-            group.claim(|place| {
-                members
-                    .get(place)
-                    .into_iter()
-                    .flat_map(|member| member.owned.iter())
-                    .map(|(id, list)| (*id, &list[..]))
-            });
-            if group.is_homogeneous() { homogeneous::assign(&group) } else { heterogeneous::assign(&group) }
+            group.claim(|place| members[place].owned.iter().map(|(id, partitions)| (*id, &partitions[..])));
+            even(&group, Dealing::InRuns)
         }
     };
     group.handed_out(&owners)
+}
+
+/// As even as the subscriptions allow, then as near as racks allow, then with few moves.
+fn even<K: Copy + Ord>(group: &Numbered<K>, dealing: Dealing) -> Owners {
+    match group.is_homogeneous() {
+        true => homogeneous::assign(group, dealing),
+        false => heterogeneous::assign(group),
+    }
 }

@@ -8,6 +8,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use super::racks::Racks;
+
 /// Who gets each slot; `None` only while an assignor is at work.
 pub(super) type Owners = Vec<Option<u32>>;
 
@@ -27,7 +29,17 @@ pub(super) struct Numbered<K> {
     index: Vec<(K, usize)>,
     slots: usize,
     subscribers: Subscribers,
+    /// What each member owned before.
     claims: Vec<Vec<usize>>,
+    racks: Option<Racks>,
+}
+
+/// A slot, and what it is the slot of.
+#[derive(Clone, Copy)]
+pub(super) struct Claim {
+    pub(super) topic: usize,
+    pub(super) partition: usize,
+    pub(super) slot: usize,
 }
 
 struct Topic<K> {
@@ -72,7 +84,7 @@ impl<K: Copy + Ord> Numbered<K> {
             numbered.push(Topic { key: *key, slots: first..slots });
         }
         let claims = vec![Vec::new(); places.len()];
-        Numbered { places, topics: numbered, index, slots, subscribers, claims }
+        Numbered { places, topics: numbered, index, slots, subscribers, claims, racks: None }
     }
 
     /// Notes what each member owned before: `owned` gives the topics and partitions of the member at that place of the
@@ -83,24 +95,59 @@ impl<K: Copy + Ord> Numbered<K> {
     {
         let mut taken = vec![false; self.slots];
         for member in 0..self.members() {
-            let mut claims = Vec::new();
-            let mut keys = Keys::new(&self.index);
-            for (key, partitions) in owned(self.places[member]) {
-                let Some(topic) = keys.number(key) else { continue };
-                if !self.is_subscribed(member as u32, topic) {
-                    continue;
-                }
-                let slots = self.topics[topic].slots.clone();
-                for partition in partitions.iter().filter_map(|partition| usize::try_from(*partition).ok()) {
-                    if partition < slots.len() && !taken[slots.start + partition] {
-                        taken[slots.start + partition] = true;
-                        claims.push(slots.start + partition);
-                    }
+            let mut claims = self.slots_of(owned(self.places[member]));
+            claims.retain(|claim| !core::mem::replace(&mut taken[claim.slot], true));
+            self.set_claims(member, claims);
+        }
+    }
+
+    /// Notes what a member owned before, the first to be kept first. What it is not subscribed to is dropped.
+    pub(super) fn set_claims(&mut self, member: usize, mut claims: Vec<Claim>) {
+        claims.retain(|claim| self.is_subscribed(member as u32, claim.topic));
+        self.claims[member] = claims.into_iter().map(|claim| claim.slot).collect();
+    }
+
+    /// The slots of partitions, in order of topic and partition, without those that have none.
+    pub(super) fn slots_of<'a>(&self, partitions: impl Iterator<Item = (K, &'a [i32])>) -> Vec<Claim> {
+        let mut keys = Keys::new(&self.index);
+        let mut claims = Vec::new();
+        for (key, partitions) in partitions {
+            let Some(topic) = keys.number(key) else { continue };
+            let slots = self.topics[topic].slots.clone();
+            for partition in partitions.iter().filter_map(|partition| usize::try_from(*partition).ok()) {
+                if partition < slots.len() {
+                    claims.push(Claim { topic, partition, slot: slots.start + partition });
                 }
             }
-            claims.sort_unstable();
-            self.claims[member] = claims;
         }
+        claims.sort_unstable_by_key(|claim| claim.slot);
+        claims.dedup_by_key(|claim| claim.slot);
+        claims
+    }
+
+    /// Notes where members and replicas are: the rack of the member at a place of the caller's list, and the racks of
+    /// each partition of the topic at a place of the list of topics; partitions beyond its end are nowhere.
+    pub(super) fn locate<'a>(
+        &mut self,
+        of_member: impl Fn(usize) -> Option<&'a str>,
+        of_topic: impl Fn(usize) -> &'a [Vec<&'a str>],
+    ) {
+        let members = self.places.iter().map(|place| of_member(*place));
+        let slots = self.topics.iter().enumerate().flat_map(|(number, topic)| {
+            let racks = of_topic(number);
+            (0..topic.slots.len()).map(|partition| racks.get(partition).into_iter().flatten().copied())
+        });
+        self.racks = Racks::new(members, slots);
+    }
+
+    /// Where members and replicas are, if members say so.
+    pub(super) fn racks(&self) -> Option<&Racks> {
+        self.racks.as_ref()
+    }
+
+    /// Where a member stood in the caller's list.
+    pub(super) fn place(&self, member: usize) -> usize {
+        self.places[member]
     }
 
     /// How many members there are.

@@ -1,84 +1,63 @@
 //! `range` and `uniform`, as a coordinator calls them.
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::super::*;
+use super::notation::{self, Member, abc, member};
 
-/// A member by its notation: `B` is a dynamic member, `A/z` the static member A of instance z.
-struct Member {
-    name: &'static str,
-    topics: &'static str,
+/// Against the order of names, so that an order by ids would show.
+fn id(name: &str) -> Uuid {
+    Uuid([255 - name.as_bytes()[0]; 16])
 }
 
-fn member(name: &'static str, topics: &'static str) -> Member {
-    Member { name, topics }
-}
-
-fn id(name: char) -> Uuid {
-    // Against the order of names, so that an order by ids would show.
-    Uuid([255 - name as u8; 16])
-}
-
-/// Runs an assignor. `topics` is like "t4 u3"; `owned` and the result are like "A t0 t1 u0, B t2".
 fn run(assignor: ServerAssignor, topics: &str, members: &[Member], owned: &str) -> String {
-    let names: Vec<char> = topics.split(' ').filter_map(|topic| topic.chars().next()).collect();
+    run_on_racks(assignor, topics, &[], members, owned)
+}
+
+/// Runs an assignor; `racks` are those of the partitions of every topic.
+fn run_on_racks(
+    assignor: ServerAssignor,
+    topics: &str,
+    racks: &[Vec<&str>],
+    members: &[Member],
+    owned: &str,
+) -> String {
+    let topics = notation::topics(topics);
     let facts: Vec<TopicFacts<'_>> = topics
-        .split(' ')
-        .map(|topic| TopicFacts {
-            id: id(topic.chars().next().unwrap()),
-            name: &topic[..1],
-            partitions: topic[1..].parse().unwrap(),
-            racks: &[],
+        .iter()
+        .map(|(name, partitions)| TopicFacts { id: id(name), name, partitions: *partitions, racks })
+        .collect();
+    let wishes: Vec<Vec<Uuid>> = members
+        .iter()
+        .map(|member| member.topics.split("").filter(|name| !name.is_empty()).map(id).collect())
+        .collect();
+    let owned: Vec<Partitions> = members
+        .iter()
+        .map(|member| {
+            notation::owned(owned, member).into_iter().map(|(name, list)| (id(name), list)).collect()
         })
         .collect();
-    let wishes: Vec<Vec<Uuid>> =
-        members.iter().map(|member| member.topics.chars().map(id).collect()).collect();
-    let owned: Vec<Partitions> = members.iter().map(|member| parse(owned, member.name)).collect();
     let subscribers: Vec<Subscriber<'_>> = members
         .iter()
         .zip(wishes.iter().zip(&owned))
-        .map(|(member, (topics, owned))| {
-            let (member_id, instance_id) = match member.name.split_once('/') {
-                Some((id, instance)) => (id, Some(instance)),
-                None => (member.name, None),
-            };
-            Subscriber { member_id, instance_id, rack: None, topics, owned }
+        .map(|(member, (topics, owned))| Subscriber {
+            member_id: member.id(),
+            instance_id: member.instance(),
+            rack: member.rack,
+            topics,
+            owned,
         })
         .collect();
-    let given = assign(assignor, &subscribers, &facts);
-    let lines: Vec<String> = members
+    let given: Vec<BTreeMap<&str, Vec<i32>>> = assign(assignor, &subscribers, &facts)
         .iter()
-        .zip(given)
-        .map(|(member, given)| {
-            let mut line = String::from(&member.name[..1]);
-            for name in &names {
-                given
-                    .get(&id(*name))
-                    .into_iter()
-                    .flatten()
-                    .for_each(|index| line += &format!(" {name}{index}"));
-            }
-            line
+        .map(|given| {
+            topics.iter().filter_map(|(name, _)| Some((*name, given.get(&id(name))?.clone()))).collect()
         })
         .collect();
-    lines.join(", ")
-}
-
-fn parse(owned: &str, member: &str) -> Partitions {
-    let mut partitions = Partitions::new();
-    for line in owned.split(", ").filter(|line| line.starts_with(&member[..1])) {
-        for word in line.split(' ').skip(1) {
-            let topic = id(word.chars().next().unwrap());
-            partitions.entry(topic).or_default().push(word[1..].parse().unwrap());
-        }
-    }
-    partitions
-}
-
-fn abc(topics: &'static str) -> [Member; 3] {
-    [member("A", topics), member("B", topics), member("C", topics)]
+    notation::print(members, &given)
 }
 
 #[test]
@@ -131,6 +110,33 @@ fn uniform_balances_different_subscriptions() {
     let [a, _, c] = three();
     let dropped = run(ServerAssignor::Uniform, "t3 u3", &[a, member("B", "t"), c, member("D", "t")], &joined);
     assert_eq!(dropped, "A t0, B t2, C u0 u1 u2, D t1");
+}
+
+#[test]
+fn uniform_balances_before_it_looks_at_racks_and_at_racks_before_ownership() {
+    let [a, b, c] = abc("t");
+    let members = [a.at("x"), b.at("y"), c];
+    let racks =
+        [Vec::from(["y"]), Vec::from(["x"]), Vec::from(["y"]), Vec::from(["y"]), Vec::from(["y", "x"])];
+    let given = run_on_racks(ServerAssignor::Uniform, "t5", &racks, &members, "A t0 t4, B t1, C t2 t3");
+    assert_eq!(given, "A t1 t4, B t0, C t2 t3");
+    assert_eq!(run_on_racks(ServerAssignor::Uniform, "t5", &racks, &members, &given), given);
+}
+
+#[test]
+fn uniform_gives_an_extra_to_who_is_near() {
+    let [a, b, _] = abc("t");
+    let racks = [Vec::from(["x"]), Vec::from(["x"]), Vec::from(["x"])];
+    let given = run_on_racks(ServerAssignor::Uniform, "t3", &racks, &[a.at("x"), b.at("y")], "");
+    assert_eq!(given, "A t0 t1, B t2");
+}
+
+#[test]
+fn racks_count_where_subscriptions_differ() {
+    let members = [member("A", "t").at("x"), member("B", "tu").at("y"), member("C", "u").at("x")];
+    let racks = [Vec::from(["y"]), Vec::from(["x"])];
+    let given = run_on_racks(ServerAssignor::Uniform, "t2 u2", &racks, &members, "");
+    assert_eq!(given, "A t1, B t0 u0, C u1");
 }
 
 #[test]
