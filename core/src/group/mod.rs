@@ -5,6 +5,7 @@
 //! and which answers may leave once those are durable.
 
 pub mod assignor;
+pub mod classic;
 pub mod embedded;
 pub mod question;
 pub mod record;
