@@ -6,6 +6,7 @@
 
 pub mod assignor;
 pub mod classic;
+pub mod consumer;
 pub mod embedded;
 pub mod question;
 pub mod record;

@@ -1,0 +1,5 @@
+//! Tests of the consumer group machine: its tables cell by cell, conversations as measured with Apache Kafka 4.3.1, and
+//! seeded runs.
+
+mod conversation;
+mod talk;

@@ -1,0 +1,177 @@
+//! Conversations in the order and with the answers that Apache Kafka 4.3.1 gave.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::talk::{Talk, beat, heard, join};
+use crate::catalogue::record::CatalogueRecord;
+use crate::uuid::Uuid;
+
+#[test]
+fn the_first_member_gets_all_and_its_records_are_in_kafkas_order() {
+    let mut talk = Talk::prompt();
+    let topic = talk.world.topic("t", 4);
+    assert_eq!(heard(&talk.send(&join("a", &["t"]))), (0, 2, Some(vec![0, 1, 2, 3])));
+    assert_eq!(talk.wrote, [5, 3, 7, 6, 8]);
+    assert_eq!(talk.group.state_name(), "Stable");
+    // Nothing new, nothing said, nothing written.
+    assert_eq!(heard(&talk.send(&beat("a", 2).owning(topic, &[0, 1, 2, 3]))), (0, 2, None));
+    assert_eq!(talk.wrote, []);
+    // A full request is told everything again.
+    let full = join("a", &["t"]).owning(topic, &[0, 1, 2, 3]);
+    let full =
+        crate::protocol::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest { member_epoch: 2, ..full };
+    assert_eq!(heard(&talk.send(&full)), (0, 2, Some(vec![0, 1, 2, 3])));
+    assert_eq!(talk.wrote, []);
+    talk.reload();
+}
+
+#[test]
+fn a_partition_passes_on_only_when_the_old_owner_has_shown_it_gone() {
+    let mut talk = Talk::prompt();
+    let topic = talk.world.topic("t", 4);
+    talk.send(&join("a", &["t"]));
+    // b joins: one epoch more, and nothing for it yet.
+    assert_eq!(heard(&talk.send(&join("b", &["t"]))), (0, 3, Some(vec![])));
+    assert_eq!(talk.wrote, [5, 3, 7, 7, 6, 8]);
+    assert_eq!(talk.group.state_name(), "Reconciling");
+    // a hears of its smaller set under its old epoch, as often as it asks without giving up.
+    let all = beat("a", 2).owning(topic, &[0, 1, 2, 3]);
+    assert_eq!(heard(&talk.send(&all)), (0, 2, Some(vec![0, 1])));
+    assert_eq!(talk.wrote, [8]);
+    assert_eq!(heard(&talk.send(&all)), (0, 2, None));
+    assert_eq!(heard(&talk.send(&beat("a", 2))), (0, 2, None));
+    assert_eq!(heard(&talk.send(&beat("b", 3).owning(topic, &[]))), (0, 3, None));
+    talk.reload();
+    // It gives up, and only then b gets them.
+    assert_eq!(heard(&talk.send(&beat("a", 2).owning(topic, &[0, 1]))), (0, 3, None));
+    assert_eq!(heard(&talk.send(&beat("b", 3).owning(topic, &[]))), (0, 3, Some(vec![2, 3])));
+    assert_eq!(talk.group.state_name(), "Stable");
+}
+
+#[test]
+fn a_member_that_does_not_give_up_in_time_is_fenced() {
+    let mut talk = Talk::prompt();
+    let topic = talk.world.topic("t", 4);
+    talk.send(&join("a", &["t"]));
+    talk.send(&join("b", &["t"]));
+    let all = beat("a", 2).owning(topic, &[0, 1, 2, 3]);
+    talk.send(&all);
+    talk.pass(1_900);
+    assert_eq!(heard(&talk.send(&all)), (0, 2, None));
+    talk.pass(100);
+    assert_eq!(talk.wrote, [-8, -7, -5, 3]);
+    assert_eq!(heard(&talk.send(&all)), (25, 0, None));
+    assert_eq!(heard(&talk.send(&beat("b", 3))), (0, 4, Some(vec![0, 1, 2, 3])));
+}
+
+#[test]
+fn a_silent_member_is_gone_after_its_session() {
+    let mut talk = Talk::prompt();
+    talk.world.topic("t", 1);
+    talk.send(&join("a", &["t"]));
+    talk.pass(44_999);
+    assert!(talk.group.has_members());
+    talk.send(&beat("a", 2));
+    talk.pass(44_999);
+    assert!(talk.group.has_members());
+    talk.pass(1);
+    assert_eq!(talk.group.state_name(), "Empty");
+    assert_eq!(talk.group.epoch(), 3);
+    assert_eq!(heard(&talk.send(&beat("a", 2))), (25, 0, None));
+}
+
+#[test]
+fn members_live_on_the_old_target_until_the_interval_has_passed() {
+    let mut talk = Talk::new(&[]);
+    let topic = talk.world.topic("t", 4);
+    talk.send(&join("a", &["t"]));
+    // Within the second: nothing, at the epoch of the old assignment.
+    assert_eq!(heard(&talk.send(&join("b", &["t"]))), (0, 2, Some(vec![])));
+    assert_eq!(talk.wrote, [5, 3, 8]);
+    assert_eq!(talk.group.state_name(), "Assigning");
+    talk.pass(1_000);
+    let all = beat("a", 2).owning(topic, &[0, 1, 2, 3]);
+    assert_eq!(heard(&talk.send(&all)), (0, 2, Some(vec![0, 1])));
+    assert_eq!(talk.wrote, [7, 7, 6, 8]);
+    // Leaving never computes, the next heartbeat does.
+    talk.pass(1_000);
+    assert_eq!(heard(&talk.send(&beat("b", -1))), (0, -1, None));
+    assert_eq!(talk.wrote, [-8, -7, -5, 3]);
+    assert_eq!(talk.group.assignment_epoch(), 3);
+    assert_eq!(heard(&talk.send(&beat("a", 2).owning(topic, &[0, 1]))), (0, 4, Some(vec![0, 1, 2, 3])));
+    talk.reload();
+}
+
+#[test]
+fn topics_that_come_grow_and_go_raise_the_epoch() {
+    let mut talk = Talk::prompt();
+    assert_eq!(heard(&talk.send(&join("a", &["t"]))), (0, 2, Some(vec![])));
+    let topic = talk.world.topic("t", 4);
+    assert_eq!(heard(&talk.send(&beat("a", 2))), (0, 3, Some(vec![0, 1, 2, 3])));
+    assert_eq!(talk.wrote, [3, 7, 6, 8]);
+    talk.world.change(CatalogueRecord::Partitions { topic, count: 5 });
+    assert_eq!(heard(&talk.send(&beat("a", 3))), (0, 4, Some(vec![0, 1, 2, 3, 4])));
+    talk.world.change(CatalogueRecord::TopicDeleted { id: topic });
+    assert_eq!(heard(&talk.send(&beat("a", 4))), (0, 4, Some(vec![])));
+    assert_eq!((talk.group.epoch(), talk.group.assignment_epoch()), (5, 5));
+    assert_eq!(heard(&talk.send(&beat("a", 4).owning(topic, &[]))), (0, 5, None));
+    // A topic that is none of the group's is looked at and passed over.
+    talk.world.topic("other", 1);
+    assert_eq!(heard(&talk.send(&beat("a", 5))), (0, 5, None));
+    assert_eq!((talk.group.epoch(), talk.wrote.clone()), (5, Vec::new()));
+}
+
+#[test]
+fn a_static_member_comes_back_to_what_it_had() {
+    let mut talk = Talk::prompt();
+    let topic = talk.world.topic("t", 4);
+    talk.send(&join("a", &["t"]).of_instance("i"));
+    assert_eq!(heard(&talk.send(&join("b", &["t"]).of_instance("i"))), (111, 0, None));
+    assert_eq!(heard(&talk.send(&beat("a", -2).of_instance("i"))), (0, -2, None));
+    assert_eq!(talk.wrote, [8]);
+    assert_eq!(talk.group.state_name(), "Reconciling");
+    assert_eq!(heard(&talk.send(&join("b", &["t"]).of_instance("i"))), (0, 2, Some(vec![0, 1, 2, 3])));
+    assert_eq!(talk.wrote, [-8, -7, -5, 5, 7, 8, 8]);
+    let member = talk.group.member("b").expect("it has joined");
+    assert!(member.standing.assigned.iter().all(|(of, _, epoch)| of == topic && epoch == 0));
+    assert_eq!(heard(&talk.send(&beat("a", 2).of_instance("i"))), (82, 0, None));
+    assert_eq!(heard(&talk.send(&beat("a", 2))), (25, 0, None));
+    talk.reload();
+    // Its session goes on while it is away.
+    talk.send(&beat("b", -2).of_instance("i"));
+    talk.pass(45_000);
+    assert_eq!(talk.group.state_name(), "Empty");
+}
+
+#[test]
+fn a_group_without_topics_stays_at_epoch_1() {
+    let mut talk = Talk::prompt();
+    assert_eq!(heard(&talk.send(&join("a", &[]))), (0, 1, Some(vec![])));
+    assert_eq!((talk.wrote.clone(), talk.group.state_name()), (vec![5, 8], "Stable"));
+    talk.reload();
+}
+
+#[test]
+fn an_instance_that_starts_over_stays_the_same_member() {
+    let mut talk = Talk::prompt();
+    talk.world.topic("t", 2);
+    talk.send(&join("a", &["t"]).of_instance("i"));
+    assert_eq!(heard(&talk.send(&join("a", &["t"]).of_instance("i"))), (0, 2, Some(vec![0, 1])));
+    assert_eq!(talk.wrote, []);
+    // So may one that is not static, at any time.
+    talk.send(&join("b", &["t"]));
+    assert_eq!(heard(&talk.send(&join("a", &["t"]))), (0, 3, Some(vec![0])));
+    assert_eq!(heard(&talk.send(&join("b", &["t"]))), (0, 3, Some(vec![1])));
+}
+
+#[test]
+fn version_0_leaves_the_id_to_the_coordinator() {
+    let mut talk = Talk::prompt();
+    talk.world.topic("t", 1);
+    let response = talk.send_as(&join("", &["t"]), 0, &crate::group::testing::client("c"));
+    let id = response.member_id.clone().expect("an id");
+    assert!(Uuid::parse(&id).is_some(), "{id}");
+    assert_eq!(heard(&response), (0, 2, Some(vec![0])));
+    assert_eq!(heard(&talk.send(&beat(&id, 2))), (0, 2, None));
+}

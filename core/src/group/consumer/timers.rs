@@ -1,0 +1,79 @@
+//! What happens when nobody says anything: members that are silent, or too slow to revoke, are fenced.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::ConsumerGroup;
+use super::member::MemberNo;
+use crate::group::step::Step;
+use crate::protocol::Str;
+use crate::time::Instant;
+
+/// What a consumer group waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConsumerTimer {
+    /// The next heartbeat of a member.
+    Session(MemberNo),
+    /// A member to give up partitions.
+    Revocation(MemberNo),
+}
+
+impl ConsumerGroup {
+    /// The earliest moment at which [`ConsumerGroup::tick`] has something to do.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.run.timers.next().map(|(at, _)| at)
+    }
+
+    /// Does all that is due. Members that go at the same time go together: the epoch rises once.
+    pub fn tick(&mut self, step: &mut Step<'_>, group_id: &Str) {
+        let mut gone: Vec<Str> = Vec::new();
+        while let Some(timer) = self.run.timers.pop_due(step.now.mono) {
+            match timer {
+                ConsumerTimer::Session(no) => gone.extend(self.numbers.get(&no).cloned()),
+                ConsumerTimer::Revocation(no) => gone.extend(self.too_slow(no)),
+            }
+        }
+        self.remove_members(step, group_id, &gone);
+    }
+
+    /// After loading: every member gets a whole session, and those that are revoking a whole rebalance timeout.
+    pub fn loaded(&mut self, step: &mut Step<'_>, group_id: &Str) {
+        let session = step.image.group_config(group_id).session_timeout;
+        let ids: Vec<Str> = self.members.keys().cloned().collect();
+        for id in ids {
+            self.start_session(step.now.mono, &id, session);
+            self.time_revocation(step.now.mono, &id);
+        }
+    }
+
+    pub(super) fn start_session(&mut self, now: Instant, id: &str, timeout: Duration) {
+        if let Some(member) = self.members.get(id) {
+            self.run.timers.set(ConsumerTimer::Session(member.no), now + timeout);
+        }
+    }
+
+    /// Lets the time a member has to revoke begin, begin anew, or end, after its standing changed. Classic members have
+    /// none: they have to join again, and that has its own time.
+    pub(super) fn time_revocation(&mut self, now: Instant, id: &str) {
+        let Some(member) = self.members.get(id) else { return };
+        let no = member.no;
+        if !ConsumerGroup::is_revoking(member) || member.is_classic() {
+            return self.stop_revocation_timer(no);
+        }
+        let timeout = u64::try_from(member.description.rebalance_timeout_ms).unwrap_or(0);
+        self.run.revoking_since.insert(no, member.standing.epoch);
+        self.run.timers.set(ConsumerTimer::Revocation(no), now + Duration::from_millis(timeout));
+    }
+
+    pub(super) fn stop_revocation_timer(&mut self, no: MemberNo) {
+        self.run.revoking_since.remove(&no);
+        self.run.timers.clear(ConsumerTimer::Revocation(no));
+    }
+
+    /// The member, if it still has the epoch at which its time to revoke began.
+    fn too_slow(&mut self, no: MemberNo) -> Option<Str> {
+        let since = self.run.revoking_since.remove(&no)?;
+        let id = self.numbers.get(&no)?;
+        self.members.get(id).filter(|member| member.standing.epoch == since).map(|member| member.id.clone())
+    }
+}
