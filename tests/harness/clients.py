@@ -14,33 +14,45 @@ KAFKA_TOOLS = "4.3.1"
 
 @dataclass(frozen=True)
 class Client:
-    """A client: `command` comes before the mode of its program (`suite` or `verify`), `parts` must be installed."""
+    """A client: `command` comes before the mode of its program (`suite`, `verify` or `member`), `parts` must be installed.
+
+    `ways` are the ways it knows to be a member of a group: an assignor, `static`, or `consumer` for the new protocol."""
 
     name: str
     command: tuple
     parts: tuple
     reads: bool = True
+    ways: tuple = ()
 
 
 def all_clients(work):
     """The clients, in an order that deals each family over different servers."""
     python = work / "python/bin/python"
 
-    def java(version):
+    def java(version, *ways):
         libs = f"{work}/java-{version}/classes:{work}/java-{version}/libs/*"
-        return Client(f"java-{version}", ("java", *JAVA, "-cp", libs, "Suite"), (f"java-{version}",))
+        return Client(f"java-{version}", ("java", *JAVA, "-cp", libs, "Suite"), (f"java-{version}",), ways=ways)
 
-    def in_python(name):
-        return Client(name, (python, CLIENTS / "python/suite.py", f"with_{name.replace('-', '_')}"), ("python",))
+    def in_python(name, *ways):
+        return Client(name, (python, CLIENTS / "python/suite.py", f"with_{name.replace('-', '_')}"), ("python",), ways=ways)
 
-    def in_go(name, program):
-        return Client(name, (work / "go" / program,), ("go",))
+    def in_go(name, program, *ways):
+        return Client(name, (work / "go" / program,), ("go",), ways=ways)
 
     tools = (python, CLIENTS / "kafka-tools/suite.py", work / "kafka-tools/libs")
     return [
-        java("4.4.0"), in_python("confluent"), in_go("franz-go", "franz"), Client("kcat", (python, CLIENTS / "kcat/suite.py"), ("kcat", "python")),
-        in_python("kafka-python"), java("3.9.1"), Client("kafkajs", ("node", work / "kafkajs/suite.mjs"), ("kafkajs",), reads=False), in_go("sarama", "sarama"),
-        in_go("kafka-go", "kafkago"), Client("kafka-tools", tools, ("kafka-tools", "python"), reads=False), java("2.8.2"), in_python("aiokafka"),
+        java("4.4.0", "range", "cooperative-sticky", "static", "consumer"),
+        in_python("confluent", "range", "roundrobin", "cooperative-sticky", "static", "consumer"),
+        in_go("franz-go", "franz", "range", "roundrobin", "cooperative-sticky", "static", "consumer"),
+        Client("kcat", (python, CLIENTS / "kcat/suite.py"), ("kcat", "python")),
+        in_python("kafka-python", "range", "roundrobin", "sticky", "cooperative-sticky", "static"),
+        java("3.9.1", "range", "cooperative-sticky", "static", "consumer"),
+        Client("kafkajs", ("node", work / "kafkajs/suite.mjs"), ("kafkajs",), reads=False, ways=("roundrobin",)),
+        in_go("sarama", "sarama", "range", "roundrobin", "sticky", "static"),
+        in_go("kafka-go", "kafkago", "range", "roundrobin"),
+        Client("kafka-tools", tools, ("kafka-tools", "python"), reads=False),
+        java("2.8.2", "range", "cooperative-sticky", "static"),
+        in_python("aiokafka", "range", "roundrobin", "sticky", "static"),
     ]
 
 
@@ -81,7 +93,7 @@ def install_go(place):
 
 
 def install_kafkajs(place):
-    for name in ("package.json", "package-lock.json", "suite.mjs"):
+    for name in ("package.json", "package-lock.json", "suite.mjs", "member.mjs"):
         shutil.copy(CLIENTS / "kafkajs" / name, place)
     run("npm", "ci", "--no-audit", "--no-fund", cwd=place)
 

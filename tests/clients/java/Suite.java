@@ -25,6 +25,7 @@ import org.apache.kafka.common.record.TimestampType;
  * <pre>
  * java Suite suite  BOOTSTRAP PREFIX RECORDS
  * java Suite verify BOOTSTRAP RECORDS TOPIC:SET:[tag,tag]...
+ * java Suite member BOOTSTRAP NAME TOPIC,... WAY=GROUP...     see Member
  * </pre>
  */
 public final class Suite {
@@ -47,6 +48,10 @@ public final class Suite {
     }
 
     public static void main(String[] args) throws Exception {
+        if (args[0].equals("member")) {
+            Member.run(args[1], args[2], args[3], Arrays.asList(args).subList(4, args.length));
+            return;
+        }
         int failed;
         try (Clients clients = new Clients(args[1])) {
             failed = args[0].equals("suite") ? new Suite(clients, args[2], args[3]).run()

@@ -1,7 +1,8 @@
-// The checks of kafkajs: administration and producing. It consumes through groups only, so what it writes is announced as
-// `{"wrote": topic, "set": name, "without": [tags]}` and read back by the other clients.
+// The checks of kafkajs: administration and producing. It consumes through groups only (see member.mjs), so what it writes
+// is announced as `{"wrote": topic, "set": name, "without": [tags]}` and read back by the other clients.
 //
-//     node suite.mjs suite BOOTSTRAP PREFIX RECORDS
+//     node suite.mjs suite  BOOTSTRAP PREFIX RECORDS
+//     node suite.mjs member BOOTSTRAP NAME TOPIC,... WAY=GROUP...     see member.mjs
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,6 +10,7 @@ import zstd from "@bokuweb/zstd-wasm";
 import kafkajs from "kafkajs";
 import snappy from "kafkajs-snappy";
 import { compressFrame, decompressFrame } from "lz4-napi";
+import { takePart } from "./member.mjs";
 
 const { CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka, Partitioners, logLevel } = kafkajs;
 
@@ -227,8 +229,12 @@ class Suite {
   }
 }
 
-const [mode, bootstrap, prefix, directory] = process.argv.slice(2);
+const [mode, bootstrap, ...rest] = process.argv.slice(2);
+if (mode === "member") {
+  await takePart(bootstrap, ...rest);
+  process.exit(0);
+}
 assert(mode === "suite", `unknown mode ${mode}`);
 await registerCodecs();
 const kafka = new Kafka({ clientId: "kafkajs", brokers: [bootstrap], logLevel: logLevel.NOTHING, retry: { retries: 3 } });
-process.exit((await new Suite(kafka, prefix, directory).run()) ? 1 : 0);
+process.exit((await new Suite(kafka, ...rest).run()) ? 1 : 0);

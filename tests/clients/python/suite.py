@@ -3,10 +3,11 @@
     python3 suite.py CLIENT suite  BOOTSTRAP PREFIX RECORDS
     python3 suite.py CLIENT verify BOOTSTRAP RECORDS TOPIC:SET:[tag,tag]...
     python3 suite.py CLIENT remove BOOTSTRAP PREFIX
+    python3 suite.py CLIENT member BOOTSTRAP NAME TOPIC,... WAY=GROUP...
 
-CLIENT names a module beside this file with a class `Client`. `suite` prints one JSON line per check and one
+CLIENT names a module beside this file with a class `Client`, such as with_aiokafka; group_aiokafka holds its `take_part`. `suite` prints one JSON line per check and one
 `{"wrote": topic, "set": "canonical", "without": [tags]}` line per topic that holds a whole set of records; `verify` reads
-such topics; `remove` deletes the topics whose names begin with PREFIX.
+such topics; `remove` deletes the topics whose names begin with PREFIX; `member` takes part in groups (see member.py).
 """
 
 import importlib
@@ -15,6 +16,7 @@ import sys
 import time
 import traceback
 
+import member
 import recordset
 
 HOUR = "3600000"
@@ -226,6 +228,9 @@ def verify(client, directory, topics):
 
 def main():
     name, mode, bootstrap, *rest = sys.argv[1:]
+    if mode == "member":
+        member.run(importlib.import_module(name.replace("with_", "group_")), bootstrap, *rest)
+        return
     client = importlib.import_module(name).Client(bootstrap)
     if mode == "suite":
         failed = Suite(client, *rest).run()

@@ -28,7 +28,7 @@ func main() {
 	suite.Main(func(bootstrap string) (suite.Client, error) {
 		admin, err := kadm.NewOptClient(kgo.SeedBrokers(bootstrap), kgo.MetadataMinAge(50*time.Millisecond))
 		return &client{bootstrap, admin}, err
-	})
+	}, join)
 }
 
 // unlimited is the context of calls that the client itself gives up in time.

@@ -31,7 +31,7 @@ func main() {
 		address, err := net.ResolveTCPAddr("tcp", bootstrap)
 		transport := &kafka.Transport{MetadataTTL: 100 * time.Millisecond}
 		return &client{&kafka.Client{Addr: address, Timeout: wait, Transport: transport}, bootstrap}, err
-	})
+	}, join)
 }
 
 var unlimited = context.Background()

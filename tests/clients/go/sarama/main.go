@@ -34,7 +34,7 @@ func main() {
 		}
 		c.admin, err = sarama.NewClusterAdminFromClient(c.client)
 		return c, err
-	})
+	}, join)
 }
 
 func settings() *sarama.Config {

@@ -61,9 +61,14 @@ type suite struct {
 	checks                 Checks
 }
 
-// Main runs a client's program: `suite BOOTSTRAP PREFIX RECORDS` or `verify BOOTSTRAP RECORDS TOPIC:SET:[tag,tag]...`.
-func Main(connect func(bootstrap string) (Client, error)) {
+// Main runs a client's program: `suite BOOTSTRAP PREFIX RECORDS`, `verify BOOTSTRAP RECORDS TOPIC:SET:[tag,tag]...` or
+// `member BOOTSTRAP NAME TOPIC,... WAY=GROUP...`. Join takes part in a group until it is time to leave.
+func Main(connect func(bootstrap string) (Client, error), join func(*Member) error) {
 	mode, bootstrap, rest := os.Args[1], os.Args[2], os.Args[3:]
+	if mode == "member" {
+		takePart(join, bootstrap, rest[0], rest[1], rest[2:])
+		return
+	}
 	client, err := connect(bootstrap)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

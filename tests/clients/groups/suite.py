@@ -1,0 +1,244 @@
+"""The checks of consumer groups with the members of one client.
+
+    python3 suite.py --client NAME --endpoint HOST:PORT                            a server that runs already
+    python3 suite.py --client NAME --program PATH [--runtime NAME] [--shards N]    one that is started, killed and restarted here
+
+Each way that the client knows to be a member (an assignor, static membership, the new protocol) has a group of its own.
+The groups go through everything side by side: a process has one member in each group, so that one kill is a kill in all.
+Records are written to all partitions from the first step to the last.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(TESTS / "harness"), str(TESTS / "system")]
+
+import clients  # noqa: E402
+from broker import Broker, Load  # noqa: E402
+from ledger import Broken, Ledger  # noqa: E402
+from members import Crowd  # noqa: E402
+from server import Server  # noqa: E402
+from wire import Connection, array, string  # noqa: E402
+
+# The members ask for a session of 6 s themselves; in the new protocol the server says.
+SETTINGS = ("group.consumer.min.session.timeout.ms=6000", "group.consumer.session.timeout.ms=6000",
+            "group.consumer.min.heartbeat.interval.ms=500", "group.consumer.heartbeat.interval.ms=500")
+# Who has a partition keeps it when another member joins; the incremental ones do not even pause.
+STICKY = {"sticky", "cooperative-sticky", "consumer"}
+INCREMENTAL = {"cooperative-sticky", "consumer"}
+STATIC = {"static"}
+LEAVE_GROUP = 13
+
+
+class Suite:
+    """One run of the steps with one client. A way whose group breaks is not asked again."""
+
+    def __init__(self, client, bootstrap, server):
+        self.bootstrap, self.server = bootstrap, server
+        prefix = f"g{time.time_ns() // 1000}-{client.name}"
+        self.topics = {f"{prefix}-five": 5, f"{prefix}-three": 3}
+        self.partitions = [f"{topic}-{number}" for topic, count in self.topics.items() for number in range(count)]
+        self.groups = {way: f"{prefix}-{way}" for way in client.ways}
+        self.ways = list(client.ways)
+        self.broker = Broker(bootstrap)
+        ledgers = {way: Ledger(self.partitions, way in STATIC) for way in client.ways}
+        self.crowd = Crowd(client.command, self.topics, self.groups, ledgers)
+        self.failed = 0
+
+    def check(self, name, body, ways=None):
+        """Run one check in each group, `body(way, ledger)`; where it fails, that group's later checks are left out."""
+        for way in list(self.ways if ways is None else ways):
+            began, ok = time.monotonic(), True
+            try:
+                detail = body(way, self.crowd.ledgers[way]) or ""
+            except Exception as error:
+                traceback.print_exc()
+                detail, ok = f"{type(error).__name__}: {error}", False
+                self.failed += 1
+                self.ways.remove(way)
+            print(json.dumps({"check": f"{way}: {name}", "ok": ok, "detail": str(detail)[:600],
+                              "seconds": round(time.monotonic() - began, 2)}), flush=True)
+
+    def start(self, *names):
+        """Start processes; returns their unique names."""
+        return [self.crowd.start(self.bootstrap, name).name for name in names]
+
+    def settles(self, members, since):
+        """A check that the partitions are dealt among these members; says how long that took."""
+        def body(way, ledger):
+            self.crowd.wait(way, lambda ledger: ledger.covered_by(members))
+            return f"after {ledger.settled_at() - since:.2f} s"
+        return body
+
+    def run(self):
+        """Every step; returns how many checks failed."""
+        self.broker.create(self.topics)
+        load = Load(self.broker, self.partitions)
+        load.start()
+        try:
+            self.one_joins(*self.two_members())
+            self.one_leaves_and_returns()
+            self.one_is_killed_and_returns()
+            self.clients_restart()
+            if self.server:
+                self.server_restarts(load)
+            self.all_was_seen(load)
+        finally:
+            load.over.set()
+            self.crowd.close()
+        self.groups_are_deleted()
+        return self.failed
+
+    def two_members(self):
+        since = time.time()
+        self.members = self.start("a", "b")
+        self.check("two members share the partitions", self.settles(self.members, since))
+        return since, {way: dict(ledger.owners) for way, ledger in self.crowd.ledgers.items()}
+
+    def one_joins(self, _, before):
+        since = time.time()
+        old = list(self.members)
+        self.members += self.start("c")
+        self.check("one joins", self.settles(self.members, since))
+
+        def keeps(way, ledger):
+            for member in old:
+                if not ledger.owners[member] <= before[way][member]:
+                    raise Broken(f"{member} had {sorted(before[way][member])} and has {sorted(ledger.owners[member])}")
+            pauses = [change for change in ledger.changes_since(since, old) if not change[1]]
+            if way in INCREMENTAL and pauses:
+                raise Broken(f"gave everything up: {pauses}")
+        self.check("the others keep what they may", keeps, [way for way in self.ways if way in STICKY])
+
+    def goes_and_returns(self, name, going, end):
+        """A member goes: the partitions of a dynamic one pass to the others, those of a static one wait for it."""
+        since = time.time()
+        had = {way: ledger.owners[going] for way, ledger in self.crowd.ledgers.items()}
+        end(self.crowd.running[going])
+        at = self.members.index(going)
+        others = [member for member in self.members if member != going]
+        self.check(name, self.settles(others, since), [way for way in self.ways if way not in STATIC])
+        since_return = time.time()
+        (self.members[at],) = self.start(going[0])
+        self.check(f"{name} and returns", self.settles(self.members, since_return))
+
+        def unnoticed(way, ledger):
+            changes = ledger.changes_since(since, others)
+            if changes or ledger.owners[self.members[at]] != had[way]:
+                raise Broken(f"{sorted(had[way])} became {sorted(ledger.owners[self.members[at]])}; others: {changes}")
+        self.check(f"{name} and returns, unnoticed", unnoticed, [way for way in self.ways if way in STATIC])
+
+    def one_leaves_and_returns(self):
+        self.goes_and_returns("one leaves", self.members[1], lambda member: member.leave())
+
+    def one_is_killed_and_returns(self):
+        self.goes_and_returns("one is killed", self.members[2], lambda member: member.kill())
+
+    def all_leave(self):
+        running = list(self.crowd.running.values())
+        for member in running:
+            member.process.stdin.close()
+        for member in running:
+            member.leave()
+
+    def clients_restart(self):
+        """All members leave; those that come go on where the commits say."""
+        self.all_leave()
+        committed = {way: self.broker.committed(self.groups[way]) for way in self.ways}
+        since = time.time()
+        self.members = self.start("a", "b", "c")
+        self.check("clients restart", self.settles(self.members, since))
+
+        def resumes(way, ledger):
+            self.crowd.wait(way, lambda ledger: len(ledger.first_offsets_since(since)) == len(self.partitions))
+            found = ledger.first_offsets_since(since)
+            if found != committed[way]:
+                raise Broken(f"committed {committed[way]}, resumed {found}")
+        self.check("members resume at the committed offsets", resumes)
+
+    def server_restarts(self, load):
+        """The server is killed and started again while members read; they go on by themselves."""
+        self.server.kill()
+        self.server.start()
+        since = time.time()
+        marks = dict(load.acknowledged)
+        self.check("members go on after the server was killed", lambda way, _: self.crowd.wait(
+            way, lambda ledger: all(len(ledger.seen[part]) > mark for part, mark in marks.items())))
+        self.check("the server was killed and restarted", self.settles(self.members, since))
+
+    def all_was_seen(self, load):
+        ends = load.finish()
+        self.check("each record is seen", lambda way, _: self.crowd.wait(
+            way, lambda ledger: all(len(ledger.seen[part]) >= end for part, end in ends.items())))
+        self.check("each record is seen at least once", lambda _, ledger: ledger.check_complete(ends))
+
+        def committed(way, _):
+            limit = time.monotonic() + 15
+            while (found := self.broker.committed(self.groups[way])) != ends:
+                if time.monotonic() > limit:
+                    raise Broken(f"committed {found}, read {ends}")
+                time.sleep(0.1)
+        self.check("everything is committed", committed)
+        self.all_leave()
+
+        def walk(_, ledger):
+            walked = ledger.check()
+            return f"{walked.handed_over} hand-overs, {walked.seen_again} records seen again, notes {dict(ledger.notes)}"
+        self.check("each partition is owned once, no offset goes back", walk)
+
+    def groups_are_deleted(self):
+        def delete(way, _):
+            group = self.groups[way]
+            if way in STATIC:
+                remove_static_members(self.bootstrap, group, "abc")
+            if self.broker.states().get(group) != "EMPTY":
+                raise Broken(f"{group} is {self.broker.states().get(group)}")
+            self.broker.delete_group(group)
+            if group in self.broker.states():
+                raise Broken(f"{group} is still listed")
+        self.check("the empty group is deleted", delete)
+        self.broker.delete(self.topics)
+
+
+def remove_static_members(bootstrap, group, instances):
+    """LeaveGroup version 3 as an administrator sends it, for instances alone."""
+    host, port = bootstrap.rsplit(":", 1)
+    with Connection((host, int(port))) as connection:
+        leaving = array([string("") + string(instance) for instance in instances])
+        answer = connection.ask(LEAVE_GROUP, 3, string(group) + leaving)
+    codes = [answer.take("i"), answer.take("h"), *answer.array(lambda one: (one.string(), one.string(), one.take("h"))[2])]
+    if any(codes):
+        raise Broken(f"static members were not removed: {codes}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--client", required=True)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--endpoint", metavar="HOST:PORT")
+    where.add_argument("--program", metavar="PATH")
+    parser.add_argument("--runtime", default="mio")
+    parser.add_argument("--shards", type=int, default=1)
+    options = parser.parse_args()
+    (client,) = [client for client in clients.all_clients(TESTS / ".work") if client.name == options.client]
+    if options.endpoint:
+        sys.exit(1 if Suite(client, options.endpoint, None).run() else 0)
+    with tempfile.TemporaryDirectory(prefix="kelpgate-") as place:
+        server = Server(options.program, Path(place) / "data", options.runtime, options.shards, SETTINGS, Path(place) / "server.log")
+        try:
+            server.start()
+            failed = Suite(client, server.bootstrap, server).run()
+            print(server.words(), file=sys.stderr)
+        finally:
+            server.close()
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

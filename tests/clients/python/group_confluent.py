@@ -1,0 +1,57 @@
+"""A group member with confluent-kafka-python."""
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from member import HEARTBEAT
+
+# What a commit may meet while the group rebalances; the records are read again by whoever owns them then.
+TOO_LATE = {KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID,
+            KafkaError.STALE_MEMBER_EPOCH, KafkaError._NO_OFFSET, KafkaError._TRANSPORT}
+
+
+def settings(member):
+    """The settings of a way."""
+    common = {"bootstrap.servers": member.bootstrap, "broker.address.family": "v4", "group.id": member.group,
+              "enable.auto.commit": False, "auto.offset.reset": "earliest", "reconnect.backoff.max.ms": 200}
+    if member.way == "consumer":
+        return {**common, "group.protocol": "consumer"}
+    common.update({"session.timeout.ms": member.session, "heartbeat.interval.ms": HEARTBEAT,
+                   "partition.assignment.strategy": "range" if member.instance else member.way})
+    if member.instance:
+        common["group.instance.id"] = member.instance
+    return common
+
+
+def pairs(partitions):
+    return [(part.topic, part.partition) for part in partitions]
+
+
+def take_part(member):
+    """Read and commit until it is time to leave."""
+    consumer = Consumer(settings(member))
+    gone = lambda _, partitions: member.gives_up(pairs(partitions))  # noqa: E731
+    consumer.subscribe(member.topics, on_assign=lambda _, partitions: member.gains(pairs(partitions)),
+                       on_revoke=gone, on_lost=gone)
+    while not member.leaving.is_set():
+        messages = consumer.consume(500, timeout=0.1)
+        for message in messages:
+            if message.error():
+                raise KafkaException(message.error())
+        if messages:
+            member.got([(message.topic(), message.partition(), message.offset()) for message in messages])
+            commit(member, consumer, messages)
+    consumer.close()
+
+
+def commit(member, consumer, messages):
+    """Commit what was read."""
+    after = {(message.topic(), message.partition()): message.offset() + 1 for message in messages}
+    asked = [TopicPartition(topic, partition, offset) for (topic, partition), offset in after.items()]
+    try:
+        done = consumer.commit(offsets=asked, asynchronous=False)
+    except KafkaException as error:
+        if error.args[0].code() not in TOO_LATE:
+            raise
+        member.tell(note=error.args[0].name())
+    else:
+        member.committed([(part.topic, part.partition, part.offset) for part in done if not part.error])
