@@ -16,30 +16,36 @@ KAFKA_TOOLS = "4.3.1"
 class Client:
     """A client: `command` comes before the mode of its program (`suite`, `verify` or `member`), `parts` must be installed.
 
-    `ways` are the ways it knows to be a member of a group: an assignor, `static`, or `consumer` for the new protocol."""
+    `ways` are the ways it knows to be a member of a group: an assignor, `static`, or `consumer` for the new protocol;
+    `groups` is the program that checks its groups, to which the place is added."""
 
     name: str
     command: tuple
     parts: tuple
     reads: bool = True
     ways: tuple = ()
+    groups: tuple = ()
 
 
 def all_clients(work):
     """The clients, in an order that deals each family over different servers."""
     python = work / "python/bin/python"
+    libs = work / "kafka-tools/libs"
+
+    def grouped(name, command, part, *ways, **options):
+        groups = (python, CLIENTS / "groups/suite.py", "--client", name)
+        return Client(name, command, tuple(dict.fromkeys((part, "python"))), ways=ways, groups=groups, **options)
 
     def java(version, *ways):
-        libs = f"{work}/java-{version}/classes:{work}/java-{version}/libs/*"
-        return Client(f"java-{version}", ("java", *JAVA, "-cp", libs, "Suite"), (f"java-{version}",), ways=ways)
+        command = ("java", *JAVA, "-cp", f"{work}/java-{version}/classes:{work}/java-{version}/libs/*", "Suite")
+        return grouped(f"java-{version}", command, f"java-{version}", *ways)
 
     def in_python(name, *ways):
-        return Client(name, (python, CLIENTS / "python/suite.py", f"with_{name.replace('-', '_')}"), ("python",), ways=ways)
+        return grouped(name, (python, CLIENTS / "python/suite.py", f"with_{name.replace('-', '_')}"), "python", *ways)
 
     def in_go(name, program, *ways):
-        return Client(name, (work / "go" / program,), ("go",), ways=ways)
+        return grouped(name, (work / "go" / program,), "go", *ways)
 
-    tools = (python, CLIENTS / "kafka-tools/suite.py", work / "kafka-tools/libs")
     return [
         java("4.4.0", "range", "cooperative-sticky", "static", "consumer"),
         in_python("confluent", "range", "roundrobin", "cooperative-sticky", "static", "consumer"),
@@ -47,10 +53,11 @@ def all_clients(work):
         Client("kcat", (python, CLIENTS / "kcat/suite.py"), ("kcat", "python")),
         in_python("kafka-python", "range", "roundrobin", "sticky", "cooperative-sticky", "static"),
         java("3.9.1", "range", "cooperative-sticky", "static", "consumer"),
-        Client("kafkajs", ("node", work / "kafkajs/suite.mjs"), ("kafkajs",), reads=False, ways=("roundrobin",)),
+        grouped("kafkajs", ("node", work / "kafkajs/suite.mjs"), "kafkajs", "roundrobin", reads=False),
         in_go("sarama", "sarama", "range", "roundrobin", "sticky", "static"),
         in_go("kafka-go", "kafkago", "range", "roundrobin"),
-        Client("kafka-tools", tools, ("kafka-tools", "python"), reads=False),
+        Client("kafka-tools", (python, CLIENTS / "kafka-tools/suite.py", libs), ("kafka-tools", "python"), reads=False,
+               groups=(python, CLIENTS / "kafka-tools/groups.py", "--libs", libs)),
         java("2.8.2", "range", "cooperative-sticky", "static"),
         in_python("aiokafka", "range", "roundrobin", "sticky", "static"),
     ]

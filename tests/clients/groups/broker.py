@@ -18,7 +18,7 @@ class Broker:
     """An administrator's view."""
 
     def __init__(self, bootstrap):
-        self.settings = {"bootstrap.servers": bootstrap, "broker.address.family": "v4"}
+        self.settings = {"bootstrap.servers": bootstrap, "broker.address.family": "v4", "reconnect.backoff.max.ms": 200}
         self.admin = AdminClient(self.settings)
 
     def create(self, topics):
@@ -53,7 +53,7 @@ class Load(threading.Thread):
     def __init__(self, broker, partitions):
         super().__init__(daemon=True)
         self.producer = Producer({**broker.settings, "enable.idempotence": True, "linger.ms": 5,
-                                  "delivery.timeout.ms": int(WAIT * 1000), "reconnect.backoff.max.ms": 200})
+                                  "delivery.timeout.ms": 120_000})
         self.partitions = [partition.rsplit("-", 1) for partition in partitions]
         self.over = threading.Event()
         self.failure = None

@@ -8,10 +8,8 @@ The groups go through everything side by side: a process has one member in each 
 Records are written to all partitions from the first step to the last.
 """
 
-import argparse
 import json
 import sys
-import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -23,12 +21,9 @@ import clients  # noqa: E402
 from broker import Broker, Load  # noqa: E402
 from ledger import Broken, Ledger  # noqa: E402
 from members import Crowd  # noqa: E402
-from server import Server  # noqa: E402
+from place import arguments, place  # noqa: E402
 from wire import Connection, array, string  # noqa: E402
 
-# The members ask for a session of 6 s themselves; in the new protocol the server says.
-SETTINGS = ("group.consumer.min.session.timeout.ms=6000", "group.consumer.session.timeout.ms=6000",
-            "group.consumer.min.heartbeat.interval.ms=500", "group.consumer.heartbeat.interval.ms=500")
 # Who has a partition keeps it when another member joins; the incremental ones do not even pause.
 STICKY = {"sticky", "cooperative-sticky", "consumer"}
 INCREMENTAL = {"cooperative-sticky", "consumer"}
@@ -166,6 +161,7 @@ class Suite:
         """The server is killed and started again while members read; they go on by themselves."""
         self.server.kill()
         self.server.start()
+        self.broker = Broker(self.bootstrap)
         since = time.time()
         marks = dict(load.acknowledged)
         self.check("members go on after the server was killed", lambda way, _: self.crowd.wait(
@@ -218,25 +214,12 @@ def remove_static_members(bootstrap, group, instances):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--client", required=True)
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--endpoint", metavar="HOST:PORT")
-    where.add_argument("--program", metavar="PATH")
-    parser.add_argument("--runtime", default="mio")
-    parser.add_argument("--shards", type=int, default=1)
     options = parser.parse_args()
     (client,) = [client for client in clients.all_clients(TESTS / ".work") if client.name == options.client]
-    if options.endpoint:
-        sys.exit(1 if Suite(client, options.endpoint, None).run() else 0)
-    with tempfile.TemporaryDirectory(prefix="kelpgate-") as place:
-        server = Server(options.program, Path(place) / "data", options.runtime, options.shards, SETTINGS, Path(place) / "server.log")
-        try:
-            server.start()
-            failed = Suite(client, server.bootstrap, server).run()
-            print(server.words(), file=sys.stderr)
-        finally:
-            server.close()
+    with place(options) as (bootstrap, server):
+        failed = Suite(client, bootstrap, server).run()
     sys.exit(1 if failed else 0)
 
 

@@ -1,4 +1,4 @@
-"""The checks of Apache Kafka's own command-line tools, each run as its script would run it.
+"""The checks of Apache Kafka's own command-line tools.
 
     python3 suite.py LIBS suite BOOTSTRAP PREFIX RECORDS
 
@@ -7,15 +7,14 @@ LIBS is the folder of jars; the tools make records of their own. What the tools 
 
 import json
 import re
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "python"))
 from suite import Checks, eventually  # noqa: E402
+from tools import Tools  # noqa: E402
 
-TOOLS = "org.apache.kafka.tools."
 LINES = 3000
 
 
@@ -23,20 +22,9 @@ class Suite:
     """The checks of the tools against one server."""
 
     def __init__(self, bootstrap, prefix, libs):
-        self.bootstrap = bootstrap
-        self.libs = libs
+        self.tool = Tools(libs, bootstrap).run
         self.topic = f"{prefix}-tools"
         self.checks = Checks()
-
-    def tool(self, name, *arguments, stdin="", fails=False):
-        """Run one tool and return what it prints to standard output."""
-        command = ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
-                   "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", f"{self.libs}/*",
-                   name if name.startswith("kafka.") else TOOLS + name, *arguments,
-                   "--bootstrap-server", self.bootstrap]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=90)
-        assert (done.returncode != 0) == fails, f"{name}: exit {done.returncode}: {done.stdout[-300:]}{done.stderr[-300:]}"
-        return done.stdout + (done.stderr if fails else "")
 
     def run(self):
         """Every check; returns how many failed."""

@@ -1,13 +1,8 @@
 """A group member with confluent-kafka-python."""
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from member import HEARTBEAT
-
-# What a commit may meet while the group rebalances; the records are read again by whoever owns them then.
-TOO_LATE = {KafkaError.REBALANCE_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID,
-            KafkaError.STALE_MEMBER_EPOCH, KafkaError._NO_OFFSET, KafkaError._TRANSPORT}
-
 
 def settings(member):
     """The settings of a way."""
@@ -33,25 +28,30 @@ def take_part(member):
     consumer.subscribe(member.topics, on_assign=lambda _, partitions: member.gains(pairs(partitions)),
                        on_revoke=gone, on_lost=gone)
     while not member.leaving.is_set():
-        messages = consumer.consume(500, timeout=0.1)
-        for message in messages:
-            if message.error():
-                raise KafkaException(message.error())
+        answers = consumer.consume(500, timeout=0.1)
+        for error in filter(None, (answer.error() for answer in answers)):
+            bear(member, error)
+        messages = [answer for answer in answers if not answer.error()]
         if messages:
             member.got([(message.topic(), message.partition(), message.offset()) for message in messages])
             commit(member, consumer, messages)
     consumer.close()
 
 
+def bear(member, error):
+    """Take note of an error that the client gets over by itself, such as a server that is away."""
+    if error.fatal():
+        raise KafkaException(error)
+    member.tell(note=error.name())
+
+
 def commit(member, consumer, messages):
-    """Commit what was read."""
+    """Commit what was read; if that comes too late, it is read again by whoever owns the partition then."""
     after = {(message.topic(), message.partition()): message.offset() + 1 for message in messages}
     asked = [TopicPartition(topic, partition, offset) for (topic, partition), offset in after.items()]
     try:
         done = consumer.commit(offsets=asked, asynchronous=False)
     except KafkaException as error:
-        if error.args[0].code() not in TOO_LATE:
-            raise
-        member.tell(note=error.args[0].name())
+        bear(member, error.args[0])
     else:
         member.committed([(part.topic, part.partition, part.offset) for part in done if not part.error])

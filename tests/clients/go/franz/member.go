@@ -49,7 +49,7 @@ func way(member *suite.Member) []kgo.Opt {
 		return []kgo.Opt{kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer())}
 	}
 	balancer := map[string]kgo.GroupBalancer{
-		"range": kgo.RangeBalancer(), "roundrobin": kgo.RoundRobinBalancer(), "sticky": kgo.StickyBalancer(),
+		"range": kgo.RangeBalancer(), "roundrobin": kgo.RoundRobinBalancer(),
 		"cooperative-sticky": kgo.CooperativeStickyBalancer(), "static": kgo.RangeBalancer(),
 	}[member.Way]
 	options := []kgo.Opt{kgo.Balancers(balancer), kgo.SessionTimeout(member.SessionTimeout()), kgo.HeartbeatInterval(suite.Heartbeat)}
