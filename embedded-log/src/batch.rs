@@ -21,6 +21,8 @@ pub struct BatchHeader {
     pub last_offset: i64,
     /// The whole batch in bytes, header included.
     pub size: usize,
+    /// Epoch of the leader that stamped it.
+    pub leader_epoch: i32,
     /// Greatest timestamp in it, -1 for none.
     pub max_timestamp: i64,
     /// CRC-32C of everything from the attributes on, as stored.
@@ -36,6 +38,9 @@ pub enum BatchError {
     /// The header says something no batch can say.
     #[error("not a batch: {0}")]
     Header(&'static str),
+    /// It is whole, but its place is another.
+    #[error("its offset or leader epoch is not what its neighbours leave for it")]
+    Misplaced,
     /// The bytes are not those that were written.
     #[error("checksum does not match")]
     Checksum,
@@ -68,6 +73,7 @@ impl BatchHeader {
             base_offset,
             last_offset,
             size,
+            leader_epoch: i32::from_be_bytes(field(header, 12)),
             max_timestamp: i64::from_be_bytes(field(header, 35)),
             crc: u32::from_be_bytes(field(header, 17)),
         })
@@ -88,6 +94,43 @@ impl BatchHeader {
     /// The offset after its last record.
     pub fn end_offset(&self) -> i64 {
         self.last_offset.saturating_add(1)
+    }
+}
+
+/// What comes before a batch in its log. Base offset and leader epoch lie outside a batch's checksum, since they are written
+/// when it is stored, so that only its neighbours tell whether they are right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Before {
+    /// The least offset that may follow.
+    pub offset: i64,
+    /// The epoch of what came before, if that is known.
+    pub epoch: Option<i32>,
+}
+
+impl Before {
+    /// Nothing but an offset is known.
+    pub fn offset(offset: i64) -> Before {
+        Before { offset, epoch: None }
+    }
+
+    /// Before what follows this batch.
+    pub fn after(header: &BatchHeader) -> Before {
+        Before { offset: header.end_offset(), epoch: Some(header.leader_epoch) }
+    }
+
+    /// Whether a batch is just what follows as a rule: no offset is missing, the leader is the same.
+    pub fn continues_with(&self, header: &BatchHeader) -> bool {
+        header.base_offset == self.offset && self.epoch == Some(header.leader_epoch)
+    }
+
+    /// Whether the batch after this one shows that this one's offset or epoch was changed: it begins where this one would
+    /// end if it were moved to its place, or both neighbours have the same epoch.
+    pub fn is_belied(&self, header: &BatchHeader, next: &BatchHeader) -> bool {
+        let offsets = header.end_offset().saturating_sub(header.base_offset);
+        let moved =
+            next.base_offset < header.end_offset() && next.base_offset == self.offset.saturating_add(offsets);
+        let strange = header.leader_epoch != next.leader_epoch && self.epoch == Some(next.leader_epoch);
+        moved || strange
     }
 }
 

@@ -8,7 +8,7 @@
 
 use alloc::vec::Vec;
 
-use crate::batch::BatchHeader;
+use crate::batch::{BatchHeader, Before};
 
 /// Least distance between the starts of two blocks, in bytes, while there is memory for it.
 pub(crate) const INTERVAL: u64 = 32 * 1024;
@@ -21,14 +21,21 @@ pub(crate) struct Block {
     pub(crate) base_offset: i64,
     pub(crate) position: u64,
     pub(crate) max_timestamp: i64,
+    /// Leader epoch of the first batch in it.
+    leader_epoch: i32,
     /// It follows bytes that are no batches, and is never joined with the block before those.
     apart: bool,
 }
 
 impl Block {
     fn at(position: u64, header: &BatchHeader, apart: bool) -> Block {
-        let BatchHeader { base_offset, max_timestamp, .. } = *header;
-        Block { base_offset, position, max_timestamp, apart }
+        let BatchHeader { base_offset, leader_epoch, max_timestamp, .. } = *header;
+        Block { base_offset, position, max_timestamp, leader_epoch, apart }
+    }
+
+    /// What its first batch must be, or follow.
+    pub(crate) fn before(&self) -> Before {
+        Before { offset: self.base_offset, epoch: Some(self.leader_epoch) }
     }
 }
 
@@ -166,6 +173,7 @@ mod tests {
             base_offset,
             last_offset: base_offset + 9,
             size: SIZE as usize,
+            leader_epoch: 0,
             max_timestamp: at as i64 % 977,
             crc: 0,
         }

@@ -7,7 +7,7 @@ use kelpgate_core::ids::LogId;
 use kelpgate_core::pieces::Pieces;
 use kelpgate_core::storage::{Append, SegmentInfo};
 
-use crate::batch;
+use crate::batch::{self, Before};
 use crate::index::Index;
 use crate::manifest::{DamagedRange, LogDescription, SnapshotPlace};
 
@@ -79,6 +79,8 @@ pub(crate) struct Cursor {
     /// Which file of the segment: compaction gives it another.
     pub(crate) version: u32,
     pub(crate) position: u64,
+    /// What stands before that position.
+    pub(crate) before: Before,
     pub(crate) offset: i64,
 }
 

@@ -11,7 +11,7 @@ use crate::open_files::{Acquired, FileKey, Role, Waiter};
 use crate::outbox::LogOutbox;
 use crate::read::Asked;
 use crate::read::job::{Job, Want};
-use crate::read::source::{Source, from_memory, source};
+use crate::read::source::{Place, Source, from_memory, source};
 
 /// Most bytes of one read from a file, unless a single batch is larger.
 pub(super) const READ_BYTES: usize = 1 << 20;
@@ -44,9 +44,7 @@ impl Log {
                 }
                 Source::Replacing { segment } => return self.park(id, job, segment),
                 Source::Unindexed { segment } => return self.await_index(id, job, segment, out),
-                Source::File { segment, position, limit } => {
-                    return self.read_file(id, job, (segment, position, limit), out);
-                }
+                Source::File(place) => return self.read_file(id, job, place, out),
             }
         }
     }
@@ -81,7 +79,8 @@ impl Log {
     }
 
     /// Asks for bytes of a segment, once its file is open and there is memory.
-    fn read_file(&mut self, id: u64, job: Job, (segment, at, limit): (i64, u64, u64), out: &mut LogOutbox) {
+    fn read_file(&mut self, id: u64, job: Job, place: Place, out: &mut LogOutbox) {
+        let Place { segment, position: at, before, limit } = place;
         let writer = FileKey { log: job.log, segment, role: Role::Writer };
         let reader = FileKey { log: job.log, segment, role: Role::Reader };
         if self.reads.charged >= self.config.read_bytes || !self.files.has_room(reader) {
@@ -108,7 +107,7 @@ impl Log {
             Acquired::Ready(handle) => {
                 let len = usize::try_from(len).unwrap_or(usize::MAX);
                 self.reads.charged = self.reads.charged.saturating_add(len);
-                let op = Op::Read { job: id, handle, asked: Asked { segment, at, len, version } };
+                let op = Op::Read { job: id, handle, asked: Asked { segment, at, before, len, version } };
                 self.file(op, Lane::Read, FileCommand::Read { handle, at, len }, out);
             }
         }

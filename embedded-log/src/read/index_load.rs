@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::batch::BatchError;
+use crate::batch::{BatchError, Before};
 use crate::index::Index;
 use crate::log::Log;
 use crate::outbox::LogOutbox;
@@ -21,7 +21,14 @@ impl Log {
         }
         let found = self.logs.get(&log).and_then(|known| known.segment(segment));
         let until = found.map_or(0, |found| found.index.known_from());
-        let want = Want::Index { segment, until, at: 0, low: segment, lost: None, scanned: Index::default() };
+        let want = Want::Index {
+            segment,
+            until,
+            at: 0,
+            before: Before::offset(segment),
+            lost: None,
+            scanned: Index::default(),
+        };
         let job =
             Job { ticket: None, log, next: 0, until: i64::MAX, want, needed: 0, cursor: None, missed: None };
         self.reads.last += 1;
@@ -44,13 +51,13 @@ impl Log {
         for lost in lost {
             self.fence(job.log, segment, lost, out);
         }
-        if let Want::Index { at, until, low, lost, .. } = &mut job.want {
+        if let Want::Index { at, until, before, lost, .. } = &mut job.want {
             if piece.bytes.is_empty() {
                 *lost = lost.or(Some((*at, BatchError::Header("the file is shorter than it was"))));
                 *at = *until;
             }
             if let Some((position, why)) = lost.filter(|_| *at >= *until) {
-                let lost = Lost { position, from: *low, until: None, why };
+                let lost = Lost { position, from: before.offset, until: None, why };
                 self.fence(job.log, segment, lost, out);
             }
         }
@@ -61,27 +68,31 @@ impl Log {
 /// Adds the batches of a piece to the index. Headers are believed as long as each follows the one before; after bad
 /// bytes the next good batch is looked for. Gives what is lost.
 fn add_piece(job: &mut Job, piece: &Piece<'_>) -> Vec<Lost> {
-    let Want::Index { at, low, lost, scanned, .. } = &mut job.want else { return Vec::new() };
+    job.needed = 0;
+    let Want::Index { at, before, lost, scanned, .. } = &mut job.want else { return Vec::new() };
     let (mut place, mut found) = (0, Vec::new());
     while place < piece.bytes.len() {
         if let Some((position, why)) = *lost {
-            let Some((good, header)) = piece.next_good(place, *low) else {
+            let Some((good, header)) = piece.next_good(place, before.offset) else {
                 place = piece.bytes.len();
                 break;
             };
-            if header.base_offset > *low {
-                found.push(Lost { position, from: *low, until: Some(header.base_offset), why });
+            if header.base_offset > before.offset {
+                found.push(Lost { position, from: before.offset, until: Some(header.base_offset), why });
             }
             scanned.add_apart(*at + good as u64, &header);
-            (place, *low, *lost) = (good + header.size, header.end_offset(), None);
+            (place, *before, *lost) = (good + header.size, Before::after(&header), None);
             continue;
         }
-        match piece.header(place, *low) {
+        match piece.header(place, before) {
             Ok(header) => {
                 scanned.add(*at + place as u64, &header);
-                (place, *low) = (place + header.size, header.end_offset());
+                (place, *before) = (place + header.size, Before::after(&header));
             }
-            Err(BatchError::Cut { .. }) => break,
+            Err(BatchError::Cut { needed }) => {
+                job.needed = needed;
+                break;
+            }
             Err(why) => {
                 *lost = Some((*at + place as u64, why));
                 place += 1;

@@ -5,7 +5,7 @@ use kelpgate_core::ids::Ticket;
 use kelpgate_core::pieces::Pieces;
 use kelpgate_core::storage::StorageReply;
 
-use crate::batch::{BatchError, BatchHeader};
+use crate::batch::{BatchError, BatchHeader, Before};
 use crate::index::Index;
 use crate::partition::{Cursor, LogKey};
 
@@ -37,9 +37,16 @@ pub(super) enum Want {
     Time { at_least: i64, greatest: bool },
     /// The greatest time there is from `from` on and below `until`; then the first batch that has it.
     Max { from: i64, bound: i64 },
-    /// The index of a segment below a position: how far it is, the least offset that may follow, and where bad bytes
-    /// began if it is in them.
-    Index { segment: i64, until: u64, at: u64, low: i64, lost: Option<(u64, BatchError)>, scanned: Index },
+    /// The index of a segment below a position: how far it is, what came before, and where bad bytes began if it is in
+    /// them.
+    Index {
+        segment: i64,
+        until: u64,
+        at: u64,
+        before: Before,
+        lost: Option<(u64, BatchError)>,
+        scanned: Index,
+    },
 }
 
 /// What to do after a batch was looked at.

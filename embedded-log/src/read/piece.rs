@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::batch::{BatchError, BatchHeader};
+use crate::batch::{BatchError, BatchHeader, Before, HEADER_LEN};
 
 const PAST_END: BatchError = BatchError::Header("it goes past the end of its segment");
 /// Place of the format byte in a batch, and its value.
@@ -23,9 +23,24 @@ impl Piece<'_> {
         self.bytes.get(place..).unwrap_or_default()
     }
 
-    /// The header at a place, if it can be that of a batch whose offsets are `low` or higher. [`BatchError::Cut`] if the
-    /// header goes past the piece; the batch may go past it in any case.
-    pub(super) fn header(&self, place: usize, low: i64) -> Result<BatchHeader, BatchError> {
+    /// The header at a place, if it can be that of a batch which comes after that. [`BatchError::Cut`] if more bytes are
+    /// needed to tell; the batch itself may go past the piece in any case.
+    pub(super) fn header(&self, place: usize, before: &Before) -> Result<BatchHeader, BatchError> {
+        let header = self.plausible(place, before.offset)?;
+        let next = place + header.size;
+        let has_next = self.left.saturating_sub(next as u64) >= HEADER_LEN as u64;
+        if before.continues_with(&header) || !has_next {
+            return Ok(header);
+        }
+        match BatchHeader::read(self.rest(next)) {
+            Err(BatchError::Cut { .. }) => Err(BatchError::Cut { needed: header.size + HEADER_LEN }),
+            Ok(next) if before.is_belied(&header, &next) => Err(BatchError::Misplaced),
+            Ok(_) | Err(_) => Ok(header),
+        }
+    }
+
+    /// The header at a place, if it can be that of a batch whose offsets are `low` or higher.
+    fn plausible(&self, place: usize, low: i64) -> Result<BatchHeader, BatchError> {
         let left = self.left.saturating_sub(place as u64);
         match BatchHeader::read(self.rest(place)) {
             Err(BatchError::Cut { needed }) if needed as u64 > left => Err(PAST_END),
@@ -46,7 +61,7 @@ impl Piece<'_> {
         let (format_at, format) = FORMAT;
         let candidates = self.rest(from + format_at).iter().enumerate().filter(|(_, byte)| **byte == format);
         candidates.map(|(at, _)| from + at).find_map(|place| {
-            self.header(place, low).ok()?;
+            self.plausible(place, low).ok()?;
             let header = BatchHeader::verify(self.rest(place)).ok()?;
             Some((place, header))
         })

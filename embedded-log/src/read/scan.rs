@@ -6,7 +6,7 @@ use alloc::string::ToString;
 use bytes::Bytes;
 use kelpgate_core::machine::Level;
 
-use crate::batch::{BatchError, BatchHeader};
+use crate::batch::{BatchError, BatchHeader, Before};
 use crate::file::{FileError, FileHandle, FileReply};
 use crate::log::{Log, storage_error, unexpected};
 use crate::outbox::LogOutbox;
@@ -30,11 +30,11 @@ enum Ended {
     /// A search found its batch.
     Found(Bytes),
     /// At a batch that is not for the job, and so are those after it.
-    Enough { place: usize },
+    Enough { place: usize, before: Before },
     /// At this place in the piece; the batch there, if it began, needs so many bytes.
-    At { place: usize, needed: usize },
+    At { place: usize, before: Before, needed: usize },
     /// What stands there is no batch, or not the one that was written.
-    Damaged(Lost),
+    Damaged { lost: Lost, before: Before },
 }
 
 /// Bytes asked for.
@@ -42,6 +42,8 @@ enum Ended {
 pub(crate) struct Asked {
     pub(crate) segment: i64,
     pub(crate) at: u64,
+    /// What stands before them.
+    pub(crate) before: Before,
     pub(crate) len: usize,
     /// Which file of the segment: compaction gives it another.
     pub(crate) version: u32,
@@ -57,7 +59,7 @@ impl Log {
         out: &mut LogOutbox,
     ) {
         self.files.release(handle);
-        let Asked { segment, at, len, version } = asked;
+        let Asked { segment, at, before, len, version } = asked;
         self.reads.charged = self.reads.charged.saturating_sub(len);
         let Some(mut job) = self.reads.jobs.remove(&id) else { return };
         let bytes = match outcome {
@@ -79,14 +81,14 @@ impl Log {
         if let Want::Index { .. } = job.want {
             return self.index_piece(id, job, segment, &piece, out);
         }
-        let cursor = |place: usize, offset| Cursor { segment, version, position: at + place as u64, offset };
-        match look(&mut job, &piece, at, found.info.base_offset) {
+        let cursor = |position, before, offset| Cursor { segment, version, position, before, offset };
+        match look(&mut job, &piece, at, before) {
             Ended::Found(batch) => {
                 let reply = job.want.one(batch);
                 self.end_job(job, Ok(reply), out);
             }
-            Ended::Enough { place } => {
-                job.cursor = Some(cursor(place, job.next));
+            Ended::Enough { place, before } => {
+                job.cursor = Some(cursor(at + place as u64, before, job.next));
                 job.next = job.until;
                 self.advance(id, job, out);
             }
@@ -95,22 +97,24 @@ impl Log {
                 let lost = Lost { position: at + place as u64, from: job.next, until: None, why };
                 self.damaged(id, job, segment, lost, out);
             }
-            Ended::At { place, needed } => {
+            Ended::At { place, before, needed } => {
                 let position = at + place as u64;
                 job.needed = needed;
                 match position >= limit {
                     true => job.next = job.next.max(follows),
-                    false => job.cursor = Some(cursor(place, job.next)),
+                    false => job.cursor = Some(cursor(position, before, job.next)),
                 }
                 self.advance(id, job, out);
             }
             // Good batches may begin again where this piece does not reach.
-            Ended::Damaged(lost) if lost.until.is_none() && len < READ_BYTES && at + (len as u64) < limit => {
+            Ended::Damaged { lost, before }
+                if lost.until.is_none() && len < READ_BYTES && at + (len as u64) < limit =>
+            {
                 job.needed = READ_BYTES;
-                job.cursor = Some(Cursor { segment, version, position: lost.position, offset: job.next });
+                job.cursor = Some(cursor(lost.position, before, job.next));
                 self.advance(id, job, out);
             }
-            Ended::Damaged(lost) => self.damaged(id, job, segment, lost, out),
+            Ended::Damaged { lost, before: _ } => self.damaged(id, job, segment, lost, out),
         }
     }
 
@@ -151,26 +155,26 @@ fn next_known(log: &PartitionLog, segment: i64, position: u64, from: i64) -> i64
     after.map_or(segment.info.end_offset, |block| block.base_offset)
 }
 
-/// Goes through a piece of a segment that starts at byte `at`; its batches have offsets from `base` on.
-fn look(job: &mut Job, piece: &Piece<'_>, at: u64, base: i64) -> Ended {
-    let (mut place, mut low, mut seen) = (0, base, false);
+/// Goes through a piece of a segment that starts at byte `at`, with that before it.
+fn look(job: &mut Job, piece: &Piece<'_>, at: u64, mut before: Before) -> Ended {
+    let (mut place, mut seen) = (0, false);
     let mut run: Option<(usize, usize)> = None;
     let ended = loop {
         if place >= piece.bytes.len() {
-            break Ended::At { place, needed: 0 };
+            break Ended::At { place, before, needed: 0 };
         }
-        let header = piece.header(place, low);
+        let header = piece.header(place, &before);
         if let Ok(header) = &header
             && header.last_offset < job.next
         {
-            (place, low, seen) = (place + header.size, header.end_offset(), true);
+            (place, before, seen) = (place + header.size, Before::after(header), true);
             continue;
         }
         let why = match header.and_then(|header| consider(job, &header, piece.rest(place))) {
             Ok((header, verdict)) => {
                 let end = place + header.size;
                 match verdict {
-                    Verdict::Enough => break Ended::Enough { place },
+                    Verdict::Enough => break Ended::Enough { place, before },
                     Verdict::TakeLast => {
                         let batch = piece.bytes.get(place..end).unwrap_or_default();
                         break Ended::Found(Bytes::copy_from_slice(batch));
@@ -179,21 +183,22 @@ fn look(job: &mut Job, piece: &Piece<'_>, at: u64, base: i64) -> Ended {
                     Verdict::Pass => {}
                 }
                 job.passed(&header);
-                (place, low, seen) = (end, header.end_offset(), true);
+                (place, before, seen) = (end, Before::after(&header), true);
                 continue;
             }
-            Err(BatchError::Cut { needed }) => break Ended::At { place, needed },
+            Err(BatchError::Cut { needed }) => break Ended::At { place, before, needed },
             Err(why) => why,
         };
-        match piece.next_good(place + 1, low) {
+        match piece.next_good(place + 1, before.offset) {
             // What is lost lies before what the job is after.
             Some((good, header)) if header.base_offset <= job.next => {
-                (place, low) = (good, header.base_offset)
+                (place, before) = (good, Before::offset(header.base_offset))
             }
             good => {
-                let from = if seen { low.min(job.next) } else { job.next };
+                let from = if seen { before.offset.min(job.next) } else { job.next };
                 let until = good.map(|(_, header)| header.base_offset);
-                break Ended::Damaged(Lost { position: at + place as u64, from, until, why });
+                let lost = Lost { position: at + place as u64, from, until, why };
+                break Ended::Damaged { lost, before };
             }
         }
     };

@@ -3,7 +3,7 @@
 use kelpgate_core::pieces::Pieces;
 use kelpgate_core::storage::StorageReply;
 
-use crate::batch;
+use crate::batch::{self, Before};
 use crate::partition::{Cursor, PartitionLog, Segment};
 use crate::read::job::{Job, Verdict, Want};
 
@@ -16,7 +16,7 @@ pub(super) enum Source {
     /// In memory.
     Memory,
     /// In a file, within these bytes.
-    File { segment: i64, position: u64, limit: u64 },
+    File(Place),
     /// Somewhere in a segment whose index is not known.
     Unindexed { segment: i64 },
     /// In a segment that is just being replaced.
@@ -25,13 +25,23 @@ pub(super) enum Source {
     Damaged { from: i64 },
 }
 
+/// Where in a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) segment: i64,
+    pub(super) position: u64,
+    /// What stands before that position.
+    pub(super) before: Before,
+    pub(super) limit: u64,
+}
+
 /// Finds out, skipping what is of no interest.
 pub(super) fn source(log: &PartitionLog, job: &mut Job) -> Source {
-    if let Want::Index { segment, until, at, .. } = &job.want {
+    if let Want::Index { segment, until, at, before, .. } = &job.want {
         let found = log.segment(*segment);
         let wanted = found.is_some_and(|found| !found.replacing && found.index.known_from() == *until);
         return match wanted && at < until {
-            true => Source::File { segment: *segment, position: *at, limit: *until },
+            true => Source::File(Place { segment: *segment, position: *at, before: *before, limit: *until }),
             false => Source::End,
         };
     }
@@ -52,7 +62,8 @@ pub(super) fn source(log: &PartitionLog, job: &mut Job) -> Source {
     if segment.replacing {
         return Source::Replacing { segment: name };
     }
-    let Some(position) = known_position(log, segment, job).or_else(|| indexed_position(segment, job.next))
+    let Some((position, before)) =
+        known_position(log, segment, job).or_else(|| indexed_position(segment, job.next))
     else {
         return Source::Unindexed { segment: name };
     };
@@ -61,20 +72,23 @@ pub(super) fn source(log: &PartitionLog, job: &mut Job) -> Source {
         job.next = job.next.max(follows);
         return Source::Skipped;
     }
-    Source::File { segment: name, position, limit }
+    Source::File(Place { segment: name, position, before, limit })
 }
 
 /// Where the next batch is, if this read or the one before it has just been there.
-fn known_position(log: &PartitionLog, segment: &Segment, job: &Job) -> Option<u64> {
+fn known_position(log: &PartitionLog, segment: &Segment, job: &Job) -> Option<(u64, Before)> {
     let (name, version) = (segment.info.base_offset, segment.version);
     let here = |cursor: &Cursor| (cursor.segment, cursor.version, cursor.offset) == (name, version, job.next);
-    [job.cursor, log.resume].into_iter().flatten().find(here).map(|cursor| cursor.position)
+    [job.cursor, log.resume].into_iter().flatten().find(here).map(|cursor| (cursor.position, cursor.before))
 }
 
 /// Where the block begins that has the next batch. `None` if nobody has looked at that part of the segment yet.
-fn indexed_position(segment: &Segment, offset: i64) -> Option<u64> {
+fn indexed_position(segment: &Segment, offset: i64) -> Option<(u64, Before)> {
     let block = segment.index.find(offset)?;
-    Some(segment.index.blocks().get(block).map_or(segment.written, |block| block.position))
+    Some(match segment.index.blocks().get(block) {
+        Some(block) => (block.position, block.before()),
+        None => (segment.written, Before::offset(segment.info.base_offset)),
+    })
 }
 
 /// Bytes of a segment that are to be read from its file, and the offset that comes after them.

@@ -328,6 +328,8 @@ impl<'a, 'b, D: Disk> Replay<'a, 'b, D> {
         }
         if changed || unclean {
             self.files.sync_folder(layout::TOPICS.into()).doing("syncing the folder of logs")?;
+            // The folder of logs may be new itself; a manifest must not survive without it.
+            self.files.sync_folder(layout::ROOT.into()).doing("syncing the data folder")?;
         }
         Ok(self.logs.into_iter().map(|(log, found)| found.describe(log, unclean)).collect())
     }

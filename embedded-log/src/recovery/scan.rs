@@ -9,7 +9,7 @@ use kelpgate_core::ids::LogId;
 use kelpgate_core::machine::Level;
 use kelpgate_core::storage::SegmentInfo;
 
-use crate::batch::{BatchError, BatchHeader, HEADER_LEN};
+use crate::batch::{BatchError, BatchHeader, Before, HEADER_LEN};
 use crate::disk::{Disk, Files};
 use crate::file::FileHandle;
 use crate::layout::{self, LogFile};
@@ -95,10 +95,10 @@ fn scan_segment(
     };
     let mut scanned = Scanned { info, damage: Vec::new() };
     let mut window = Window { handle, len, at: 0, bytes: Bytes::new() };
-    let mut position = 0;
+    let (mut position, mut before) = (0, Before::offset(base));
     let mut first = true;
     while position < len {
-        match window.batch(files, position, scanned.info.end_offset)? {
+        match window.batch(files, position, &before)? {
             Ok(header) => {
                 if let Some(last) = scanned.damage.last_mut().filter(|last| last.until.is_none()) {
                     last.until = Some(header.base_offset);
@@ -109,6 +109,7 @@ fn scan_segment(
                 }
                 scanned.info.max_timestamp = scanned.info.max_timestamp.max(header.max_timestamp);
                 scanned.info.end_offset = header.end_offset();
+                before = Before::after(&header);
                 position += header.size as u64;
             }
             Err(why) => {
@@ -151,22 +152,28 @@ impl Window {
         Ok(self.bytes.slice(start.min(end)..end))
     }
 
-    /// The batch at `position`, verified, if it follows what ends at `end`.
+    /// The batch at `position`, verified, if it can follow what is before it.
     fn batch(
         &mut self,
         files: &mut Files<'_, impl Disk>,
         position: u64,
-        end: i64,
+        before: &Before,
     ) -> Result<Result<BatchHeader, BatchError>, RecoveryError> {
         let header = match BatchHeader::read(&self.slice(files, position, HEADER_LEN)?) {
             Ok(header) => header,
             Err(error) => return Ok(Err(error)),
         };
-        if header.base_offset < end {
+        if header.base_offset < before.offset {
             return Ok(Err(BatchError::Header("it goes back behind the one before")));
         }
         if header.size as u64 > self.len - position {
             return Ok(Err(BatchError::Cut { needed: header.size }));
+        }
+        if !before.continues_with(&header) {
+            let next = self.slice(files, position + header.size as u64, HEADER_LEN)?;
+            if BatchHeader::read(&next).is_ok_and(|next| before.is_belied(&header, &next)) {
+                return Ok(Err(BatchError::Misplaced));
+            }
         }
         Ok(BatchHeader::verify(&self.slice(files, position, header.size)?))
     }

@@ -1,5 +1,6 @@
 //! A disk in memory that keeps apart what programs see and what survives a crash: file contents survive once they are
-//! synced, names once their folder is. A crash keeps any part of the rest, torn at sectors.
+//! synced, names once their folder is. A crash keeps any part of the rest, whatever the order it was written in: sectors,
+//! parts of one, and where a file grew, what those held for another file before.
 
 use std::collections::BTreeMap;
 
@@ -63,6 +64,8 @@ pub struct Faults {
     pub open_files: Option<usize>,
     /// That many syncs succeed, then one fails and its data is gone.
     pub fail_sync_after: Option<usize>,
+    /// That many commands are carried out, then none.
+    pub power_for: Option<usize>,
 }
 
 /// Counts.
@@ -315,6 +318,11 @@ impl SimDisk {
 
 impl Disk for SimDisk {
     fn execute(&mut self, command: FileCommand) -> Result<FileReply, FileError> {
+        match &mut self.faults.power_for {
+            Some(0) => return Err(FileError::Other("no power".into())),
+            Some(left) => *left -= 1,
+            None => {}
+        }
         match command {
             FileCommand::Open { handle, path, create } => self.open_file(handle, &path, create),
             FileCommand::Close { handle } => {
@@ -418,8 +426,18 @@ fn apply_part(contents: &mut Vec<u8>, change: Change, random: &mut Random) {
             while done < bytes.len() {
                 let sector = ((at + done) / SECTOR + 1) * SECTOR - at;
                 let end = sector.min(bytes.len());
-                if all || random.chance(2) {
-                    apply(contents, Change::Write { at: at + done, bytes: bytes[done..end].to_vec() });
+                let mut part = bytes[done..end].to_vec();
+                match random.below(12) {
+                    _ if all => {}
+                    0 => part.truncate(random.below(end - done)),
+                    1 if at + done >= contents.len() => {
+                        part.iter_mut().for_each(|byte| *byte = random.next() as u8)
+                    }
+                    1..=6 => part.clear(),
+                    _ => {}
+                }
+                if !part.is_empty() {
+                    apply(contents, Change::Write { at: at + done, bytes: part });
                 }
                 done = end;
             }

@@ -100,8 +100,9 @@ impl Model {
         Model { logs: vec![ModelLog::default(); logs], random: Random(seed), time: 0 }
     }
 
-    /// Does something. Every choice comes from the seed and from what the node does.
-    pub fn act(&mut self, node: &mut Node) {
+    /// Does something, and says how many steps the node is to make then. Every choice comes from the seed and from what
+    /// the node does.
+    pub fn act(&mut self, node: &mut Node) -> usize {
         let number = self.random.below(self.logs.len());
         match self.random.below(40) {
             0 => self.trim(node, number),
@@ -118,12 +119,9 @@ impl Model {
             }
             7..=16 => self.append(node, number),
             17..=22 => node.end_turn(),
-            _ => {
-                for _ in 0..self.random.below(6) {
-                    node.step();
-                }
-            }
+            _ => return self.random.below(6),
         }
+        0
     }
 
     fn append(&mut self, node: &mut Node, number: usize) {
@@ -227,12 +225,6 @@ impl Model {
             let after = model.commands.len();
             model.rewrites.push(Rewrite { commit: ticket, after, removed });
         }
-    }
-
-    /// Commands of all logs that were answered.
-    pub fn answered(&self, node: &Node) -> usize {
-        let all = self.logs.iter().flat_map(|log| &log.commands);
-        all.filter(|(ticket, _)| node.answers.contains_key(ticket)).count()
     }
 
     /// Whether every command is answered, and none with an error.
