@@ -12,6 +12,7 @@ use crate::catalogue::record::CatalogueRecord;
 use crate::catalogue_owner::CatalogueOwner;
 use crate::config::BrokerConfig;
 use crate::connection::{Answered, Connection, Reading, Slot};
+use crate::group::coordinators::Coordinators;
 use crate::ids::{ConnId, ShardId, Ticket};
 use crate::machine::{CloseReason, Input, Level, Outbox, Output, PeerInfo};
 use crate::owner::{Around, Waiting};
@@ -20,7 +21,7 @@ use crate::protocol::{ApiKey, RequestError, Response, decode_request, encode_res
 use crate::request::home::Home;
 use crate::request::{self, Begun, Progress, describe_log_dirs, local};
 use crate::settings::Settings;
-use crate::shard_message::{AskRef, Asker, Question, ShardMessage};
+use crate::shard_message::{Answer, AskRef, Asker, Question, ShardMessage};
 use crate::storage::{StorageCommand, StorageError, StorageReply};
 use crate::time::{Instant, Now};
 use crate::timers::Timers;
@@ -41,6 +42,7 @@ pub struct Gateway {
     catalogue: Option<CatalogueOwner>,
     connections: BTreeMap<ConnId, Connection>,
     partitions: Partitions,
+    coordinators: Coordinators,
     upkeep: Upkeep,
     timers: Timers<Timer>,
 }
@@ -56,6 +58,8 @@ pub enum Timer {
     Retention,
     /// Compaction.
     Cleaner,
+    /// What is due in groups.
+    Groups,
 }
 
 /// How far a stop has come.
@@ -88,6 +92,7 @@ impl Gateway {
             catalogue: (settings.shard == ShardId(0)).then(CatalogueOwner::default),
             connections: BTreeMap::new(),
             partitions: Partitions::default(),
+            coordinators: Coordinators::default(),
             upkeep: Upkeep::default(),
             timers: Timers::default(),
             around: Around::new(settings),
@@ -216,6 +221,7 @@ impl Gateway {
         let request_number = connection.responses.next();
         let ask = AskRef { conn, request: request_number, part: 0 };
         let mut home = self.around.home(now, &connection.peer, ask, header.api_version, out);
+        home.client_id = header.client_id.unwrap_or_default();
         let (pending, answer) = match request::begin(&mut home, request) {
             Begun::Answer(response) => (request::Pending::Nothing, Some(response)),
             Begun::Pending(pending) => (pending, None),
@@ -319,7 +325,11 @@ impl Gateway {
             ShardMessage::Forget(ask, log) => self.partitions.forget(Asker::Client { shard: from, ask }, log),
             ShardMessage::Loaded { number, image } => self.loaded(now, number, &image, out),
             ShardMessage::Changed { number, records } => self.changed(now, number, &records, out),
-            ShardMessage::CoordinatorTold { .. } => unreachable!("no coordinator asks yet"),
+            ShardMessage::CoordinatorTold { log, number, answer } => {
+                let mut owner = self.around.owner(now, out);
+                self.coordinators.told(&mut owner, &mut self.partitions, log, number, answer);
+                self.watch_groups();
+            }
             ShardMessage::Quiet => self.quiet_elsewhere(),
             ShardMessage::Applied { number } => {
                 if let Some(catalogue) = &mut self.catalogue {
@@ -336,6 +346,11 @@ impl Gateway {
             Question::LogDirs => {
                 owner.stores.submit(owner.out, Waiting::LogList(asker), StorageCommand::List)
             }
+            Question::Group { log, group, question } => {
+                self.coordinators.ask(&mut owner, &mut self.partitions, asker, log, group, *question);
+                self.watch_groups();
+            }
+            Question::Groups => owner.tell(asker, Answer::Groups(self.coordinators.list())),
             Question::Catalogue(question) => match &mut self.catalogue {
                 Some(catalogue) => catalogue.ask(&mut owner, asker, question),
                 None => panic!("shard {} does not own the catalogue", self.around.settings.shard),
@@ -387,15 +402,21 @@ impl Gateway {
         self.timers.set(Timer::Cleaner, now.mono + cleaner_backoff(self.around.image.broker()));
         out.push(Output::Ready);
         self.applied(now, number, out);
+        self.load_groups(now, out);
         let waiting: Vec<ConnId> = self.connections.keys().copied().collect();
         waiting.into_iter().for_each(|conn| self.advance(now, conn, out));
     }
 
     fn changed(&mut self, now: Now, number: u64, records: &[CatalogueRecord], out: &mut Outbox) {
         for record in records {
+            let deleted = self.around.image.deleted_by(record);
             match self.around.image.apply(record) {
                 Ok(gone) => {
                     let mut owner = self.around.owner(now, out);
+                    if let Some(topic) = deleted {
+                        let (name, id) = (&topic.name, topic.id);
+                        self.coordinators.topic_deleted(&mut owner, &mut self.partitions, name, id);
+                    }
                     gone.into_iter().for_each(|log| self.partitions.deleted(&mut owner, log));
                 }
                 Err(error) => {
@@ -405,6 +426,20 @@ impl Gateway {
             }
         }
         self.applied(now, number, out);
+        self.load_groups(now, out);
+    }
+
+    /// Partitions of the topic of groups may be new here.
+    fn load_groups(&mut self, now: Now, out: &mut Outbox) {
+        self.coordinators.load(&mut self.around.owner(now, out), &mut self.partitions);
+        self.watch_groups();
+    }
+
+    fn watch_groups(&mut self) {
+        match self.coordinators.next_deadline() {
+            Some(at) => self.timers.set(Timer::Groups, at),
+            None => self.timers.clear(Timer::Groups),
+        }
     }
 
     fn applied(&mut self, now: Now, number: u64, out: &mut Outbox) {
@@ -423,6 +458,10 @@ impl Gateway {
                 Timer::Cleaner => {
                     self.upkeep.cleaner.look(&mut self.around.owner(now, out), &mut self.partitions);
                     self.timers.set(Timer::Cleaner, now.mono + cleaner_backoff(self.around.image.broker()));
+                }
+                Timer::Groups => {
+                    self.coordinators.tick(&mut self.around.owner(now, out), &mut self.partitions);
+                    self.watch_groups();
                 }
                 Timer::Retention => {
                     let round =
@@ -457,12 +496,14 @@ impl Gateway {
         // Parked fetches would keep the node for as long as their clients like.
         let parked = self.timers.keys().filter_map(|timer| match timer {
             Timer::Request(conn, request) => Some((conn, request)),
-            Timer::Idle(_) | Timer::Retention | Timer::Cleaner => None,
+            Timer::Idle(_) | Timer::Retention | Timer::Cleaner | Timer::Groups => None,
         });
         for (conn, request) in parked.collect::<Vec<_>>() {
             self.with_pending(now, conn, request, out, request::Pending::hurry);
             self.advance(now, conn, out);
         }
+        self.coordinators.stop(&mut self.around.owner(now, out), &mut self.partitions);
+        self.watch_groups();
         self.timers.clear(Timer::Retention);
         self.timers.clear(Timer::Cleaner);
     }

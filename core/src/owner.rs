@@ -10,6 +10,7 @@ use crate::config::BrokerConfig;
 use crate::fetch::session::SessionCache;
 use crate::ids::{LogId, ShardId, Ticket};
 use crate::machine::{Level, Outbox, Output, PeerInfo};
+use crate::protocol::Str;
 use crate::record::Codecs;
 use crate::request::home::Home;
 use crate::request::init_producer_id::ProducerIds;
@@ -154,6 +155,7 @@ impl Around {
             out,
             conn: ask.conn,
             peer,
+            client_id: Str::default(),
             request: ask.request,
             version,
         }

@@ -1,6 +1,7 @@
 //! What shards of one node say to each other. Requests reach the owner of a partition by message even when the owner
 //! is the shard that read them, so that one shard and many behave alike.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -8,9 +9,10 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use crate::catalogue::record::CatalogueRecord;
+use crate::group::question::{GroupAnswer, GroupQuestion, Listing};
 use crate::ids::{ConnId, LogId, ShardId};
 use crate::pieces::Pieces;
-use crate::protocol::ErrorCode;
+use crate::protocol::{ErrorCode, Str};
 use crate::request::catalogue::{CatalogueAnswer, CatalogueQuestion};
 use crate::storage::LogInfo;
 
@@ -64,6 +66,10 @@ pub enum Question {
     Catalogue(CatalogueQuestion),
     /// Which logs does this shard keep, and how large are they?
     LogDirs,
+    /// For the coordinator that keeps a group in `log`.
+    Group { log: LogId, group: Str, question: Box<GroupQuestion> },
+    /// Which groups does this shard coordinate?
+    Groups,
 }
 
 /// An answer; its kind follows from the question's.
@@ -72,6 +78,8 @@ pub enum Answer {
     Partition(PartitionAnswer),
     Catalogue(CatalogueAnswer),
     LogDirs(Result<LogDirs, ErrorCode>),
+    Group(Box<GroupAnswer>),
+    Groups(Listing),
 }
 
 /// The logs of one shard and the room on its volume.

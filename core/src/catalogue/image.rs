@@ -203,6 +203,19 @@ impl Image {
         self.client_metrics.iter()
     }
 
+    /// The topic that a record would remove.
+    pub fn deleted_by(&self, record: &CatalogueRecord) -> Option<Arc<Topic>> {
+        match record {
+            CatalogueRecord::TopicDeleted { id } => self.by_id.get(id).cloned(),
+            CatalogueRecord::Cluster { .. }
+            | CatalogueRecord::Started { .. }
+            | CatalogueRecord::Topic { .. }
+            | CatalogueRecord::Partitions { .. }
+            | CatalogueRecord::Configs { .. }
+            | CatalogueRecord::ProducerIds { .. } => None,
+        }
+    }
+
     /// Applies the next record. Gives the logs that are gone with it: nothing may read or write them any more, and the
     /// engine is to delete them.
     ///

@@ -24,7 +24,7 @@ pub mod list_config_resources;
 pub mod metadata;
 pub mod names;
 mod notation;
-mod operations;
+pub(crate) mod operations;
 pub mod record;
 mod refusal;
 mod resources;

@@ -4,12 +4,19 @@
 //! it there. Groups themselves are pure: a [`step`](step::Step) changes their state and says which records that makes
 //! and which answers may leave once those are durable.
 
+pub mod any;
 pub mod assignor;
 pub mod classic;
 pub mod consumer;
+pub mod coordinator;
+pub mod coordinators;
 pub mod embedded;
+mod loading;
+pub mod offsets;
+pub mod place;
 pub mod question;
 pub mod record;
+mod refusal;
 pub mod step;
 #[cfg(test)]
 pub mod testing;

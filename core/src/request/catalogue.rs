@@ -4,11 +4,13 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::group::find_coordinator;
 use super::home::Home;
 use super::{Begun, Pending};
 use crate::catalogue::metadata;
 use crate::ids::ShardId;
 use crate::protocol::Str;
+use crate::protocol::find_coordinator::FindCoordinatorRequest;
 use crate::protocol::metadata::MetadataRequest;
 use crate::protocol::{Request, Response};
 use crate::shard_message::{Answer, Question, ShardMessage};
@@ -41,6 +43,8 @@ pub enum Awaiting {
     Change,
     /// Answered from the image once the missing topics were made.
     Metadata(MetadataRequest),
+    /// Answered once the topic of groups was made.
+    Coordinator(FindCoordinatorRequest),
 }
 
 /// Carries a change to the owner.
@@ -73,6 +77,9 @@ impl Awaiting {
             (Awaiting::Change, CatalogueAnswer::Changed(response)) => response,
             (Awaiting::Metadata(request), CatalogueAnswer::Created) => {
                 Response::Metadata(metadata::answer(&home.catalogue_context(), request))
+            }
+            (Awaiting::Coordinator(request), CatalogueAnswer::Created) => {
+                find_coordinator::answer(home, request)
             }
             (awaiting, answer) => panic!("{awaiting:?} was answered with {answer:?}"),
         }

@@ -9,14 +9,15 @@ use crate::catalogue::image::{Image, Topic};
 use crate::catalogue_owner;
 use crate::config::BrokerConfig;
 use crate::fetch::session::SessionCache;
+use crate::group::question::{GroupAnswer, GroupQuestion};
 use crate::ids::{ConnId, LogId};
 use crate::machine::{Level, Outbox, Output, PeerInfo};
 use crate::owner::Mail;
-use crate::protocol::ErrorCode;
+use crate::protocol::{ErrorCode, Str};
 use crate::record::Codecs;
 use crate::request::init_producer_id::ProducerIds;
 use crate::settings::Settings;
-use crate::shard_message::{AskRef, PartitionAnswer, PartitionQuestion, Question, ShardMessage};
+use crate::shard_message::{AskRef, PartitionQuestion, Question, ShardMessage};
 use crate::time::Now;
 use crate::uuid::Uuid;
 use rand_chacha::ChaCha12Rng;
@@ -35,6 +36,8 @@ pub struct Home<'a> {
     pub out: &'a mut Outbox,
     pub conn: ConnId,
     pub peer: &'a PeerInfo,
+    /// The name the client gives itself; known while a request begins.
+    pub client_id: Str,
     /// Which request of the connection this is.
     pub request: u64,
     /// Of the request.
@@ -105,12 +108,27 @@ impl<R: Default> Gather<R> {
         home.ask(self.parts.expect(place), log, question);
     }
 
+    /// Asks the coordinator of `group`; `fill` puts the refusal in its place if there is none.
+    pub fn ask_group(
+        &mut self,
+        home: &mut Home<'_>,
+        place: (usize, usize),
+        group: &Str,
+        question: GroupQuestion,
+        fill: impl FnOnce(&mut R, (usize, usize), GroupAnswer),
+    ) {
+        match home.coordinator_of(group) {
+            Ok(log) => home.ask_group(self.parts.expect(place), log, group, question),
+            Err(error) => fill(&mut self.response, place, question.refusal(group, error)),
+        }
+    }
+
     /// Takes the answer of a part and gives the response once every part has come.
-    pub fn told(
+    pub fn told<A>(
         &mut self,
         part: u32,
-        answer: PartitionAnswer,
-        fill: impl FnOnce(&mut R, (usize, usize), PartitionAnswer),
+        answer: A,
+        fill: impl FnOnce(&mut R, (usize, usize), A),
     ) -> Option<R> {
         if let Some(place) = self.parts.take(part) {
             fill(&mut self.response, place, answer);

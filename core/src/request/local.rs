@@ -15,12 +15,21 @@ use crate::protocol::wire::VersionRange;
 use crate::protocol::{ApiKey, Request, RequestError, Response};
 
 /// The APIs that this node serves, all in every version that is declared: what ApiVersions tells, and nothing else is
-/// taken. Those of groups and transactions come with them.
+/// taken. Those of transactions come with them.
 const SERVED: &[(ApiKey, VersionRange)] = &[
     served(ApiKey::Produce),
     served(ApiKey::Fetch),
     served(ApiKey::ListOffsets),
     served(ApiKey::Metadata),
+    served(ApiKey::OffsetCommit),
+    served(ApiKey::OffsetFetch),
+    served(ApiKey::FindCoordinator),
+    served(ApiKey::JoinGroup),
+    served(ApiKey::Heartbeat),
+    served(ApiKey::LeaveGroup),
+    served(ApiKey::SyncGroup),
+    served(ApiKey::DescribeGroups),
+    served(ApiKey::ListGroups),
     served(ApiKey::ApiVersions),
     served(ApiKey::CreateTopics),
     served(ApiKey::DeleteTopics),
@@ -31,9 +40,13 @@ const SERVED: &[(ApiKey, VersionRange)] = &[
     served(ApiKey::AlterConfigs),
     served(ApiKey::DescribeLogDirs),
     served(ApiKey::CreatePartitions),
+    served(ApiKey::DeleteGroups),
     served(ApiKey::IncrementalAlterConfigs),
+    served(ApiKey::OffsetDelete),
     served(ApiKey::DescribeCluster),
     served(ApiKey::DescribeProducers),
+    served(ApiKey::ConsumerGroupHeartbeat),
+    served(ApiKey::ConsumerGroupDescribe),
     served(ApiKey::ListConfigResources),
     served(ApiKey::DescribeTopicPartitions),
 ];

@@ -7,6 +7,7 @@ pub mod describe_log_dirs;
 pub mod describe_producers;
 pub mod fetch;
 mod fetch_answer;
+pub mod group;
 pub mod home;
 pub mod init_producer_id;
 pub mod list_offsets;
@@ -14,8 +15,12 @@ pub mod local;
 pub mod offset_for_leader_epoch;
 pub mod produce;
 
+use crate::group::question::GroupQuestion;
 use crate::machine::CloseReason;
+use crate::protocol::consumer_group_describe::ConsumerGroupDescribeResponse;
+use crate::protocol::delete_groups::DeleteGroupsResponse;
 use crate::protocol::delete_records::DeleteRecordsResponse;
+use crate::protocol::describe_groups::DescribeGroupsResponse;
 use crate::protocol::describe_producers::DescribeProducersResponse;
 use crate::protocol::list_offsets::ListOffsetsResponse;
 use crate::protocol::offset_for_leader_epoch::OffsetForLeaderEpochResponse;
@@ -36,6 +41,15 @@ pub enum Pending {
     LogDirs(describe_log_dirs::Gathering),
     Catalogue(catalogue::Awaiting),
     ProducerId,
+    /// One group, whose answer is the response.
+    Group,
+    Committing(group::offset_commit::Committing),
+    FetchingOffsets(group::offset_fetch::Fetching),
+    DeletingOffsets(group::offset_delete::Deleting),
+    DescribedGroups(Gather<DescribeGroupsResponse>),
+    DescribedConsumerGroups(Gather<ConsumerGroupDescribeResponse>),
+    DeletedGroups(Gather<DeleteGroupsResponse>),
+    Groups(group::list::Gathering),
     /// It was answered when it began.
     Nothing,
 }
@@ -85,24 +99,48 @@ pub fn begin(home: &mut Home<'_>, request: Request) -> Begun {
         | Request::CreatePartitions(_)
         | Request::AlterConfigs(_)
         | Request::IncrementalAlterConfigs(_) => Begun::Pending(catalogue::ask(home, request)),
+        Request::FindCoordinator(request) => group::find_coordinator::begin(home, request),
+        Request::JoinGroup(request) => group::join(home, request),
+        Request::SyncGroup(request) => {
+            let (group, version) = (request.group_id.clone(), home.version);
+            group::ask(home, &group, GroupQuestion::Sync { request, version })
+        }
+        Request::Heartbeat(request) => {
+            let group = request.group_id.clone();
+            group::ask(home, &group, GroupQuestion::Heartbeat { request })
+        }
+        Request::LeaveGroup(request) => {
+            let (group, version) = (request.group_id.clone(), home.version);
+            group::ask(home, &group, GroupQuestion::Leave { request, version })
+        }
+        Request::ConsumerGroupHeartbeat(request) => {
+            let (group, version, client) = (request.group_id.clone(), home.version, home.client());
+            group::ask(home, &group, GroupQuestion::ConsumerHeartbeat { request, version, client })
+        }
+        Request::OffsetCommit(request) => {
+            Begun::Pending(Pending::Committing(group::offset_commit::start(home, request)))
+        }
+        Request::OffsetFetch(request) => {
+            Begun::Pending(Pending::FetchingOffsets(group::offset_fetch::start(home, request)))
+        }
+        Request::OffsetDelete(request) => {
+            Begun::Pending(Pending::DeletingOffsets(group::offset_delete::start(home, &request)))
+        }
+        Request::DescribeGroups(request) => {
+            Begun::Pending(Pending::DescribedGroups(group::describe::classic(home, &request)))
+        }
+        Request::ConsumerGroupDescribe(request) => {
+            Begun::Pending(Pending::DescribedConsumerGroups(group::describe::consumer(home, &request)))
+        }
+        Request::DeleteGroups(request) => {
+            Begun::Pending(Pending::DeletedGroups(group::delete::start(home, &request)))
+        }
+        Request::ListGroups(request) => Begun::Pending(Pending::Groups(group::list::start(home, request))),
         Request::ApiVersions(_)
         | Request::DescribeConfigs(_)
         | Request::DescribeCluster(_)
         | Request::DescribeTopicPartitions(_)
-        | Request::ListConfigResources(_)
-        | Request::FindCoordinator(_)
-        | Request::OffsetCommit(_)
-        | Request::OffsetFetch(_)
-        | Request::JoinGroup(_)
-        | Request::Heartbeat(_)
-        | Request::LeaveGroup(_)
-        | Request::SyncGroup(_)
-        | Request::DescribeGroups(_)
-        | Request::ListGroups(_)
-        | Request::DeleteGroups(_)
-        | Request::OffsetDelete(_)
-        | Request::ConsumerGroupHeartbeat(_)
-        | Request::ConsumerGroupDescribe(_) => match local::answer(home, &request) {
+        | Request::ListConfigResources(_) => match local::answer(home, &request) {
             Some(response) => Begun::Answer(response),
             None => panic!("{:?} is not served", request.api_key()),
         },
@@ -138,6 +176,29 @@ impl Pending {
             (Pending::LogDirs(gathering), Answer::LogDirs(answer)) => gathering.told(home, answer),
             (Pending::Catalogue(awaiting), Answer::Catalogue(answer)) => Some(awaiting.told(home, answer)),
             (Pending::ProducerId, Answer::Catalogue(answer)) => Some(init_producer_id::told(home, answer)),
+            (Pending::Group, Answer::Group(answer)) => Some(group::response(home.version, *answer)),
+            (Pending::Committing(committing), Answer::Group(answer)) => {
+                committing.told(*answer);
+                committing.finish().map(Response::OffsetCommit)
+            }
+            (Pending::FetchingOffsets(fetching), Answer::Group(answer)) => {
+                fetching.told(home, part, *answer);
+                fetching.finish(home.version).map(Response::OffsetFetch)
+            }
+            (Pending::DeletingOffsets(deleting), Answer::Group(answer)) => {
+                deleting.told(*answer);
+                deleting.finish().map(Response::OffsetDelete)
+            }
+            (Pending::DescribedGroups(gather), Answer::Group(answer)) => {
+                gather.told(part, *answer, group::describe::fill_classic).map(Response::DescribeGroups)
+            }
+            (Pending::DescribedConsumerGroups(gather), Answer::Group(answer)) => gather
+                .told(part, *answer, group::describe::fill_consumer)
+                .map(Response::ConsumerGroupDescribe),
+            (Pending::DeletedGroups(gather), Answer::Group(answer)) => {
+                gather.told(part, *answer, group::delete::fill).map(Response::DeleteGroups)
+            }
+            (Pending::Groups(gathering), Answer::Groups(answer)) => gathering.told(answer),
             (pending, answer) => panic!("{pending:?} was answered with {answer:?}"),
         };
         response.map_or(Progress::Waits, Progress::Done)
@@ -154,7 +215,18 @@ impl Pending {
             Pending::DeleteRecords(gather) => gather.finish().map(Response::DeleteRecords),
             Pending::EpochEnds(gather) => gather.finish().map(Response::OffsetForLeaderEpoch),
             Pending::Producers(gather) => gather.finish().map(Response::DescribeProducers),
-            Pending::LogDirs(_) | Pending::Catalogue(_) | Pending::ProducerId | Pending::Nothing => None,
+            Pending::Committing(committing) => committing.finish().map(Response::OffsetCommit),
+            Pending::FetchingOffsets(fetching) => fetching.finish(home.version).map(Response::OffsetFetch),
+            Pending::DeletingOffsets(deleting) => deleting.finish().map(Response::OffsetDelete),
+            Pending::DescribedGroups(gather) => gather.finish().map(Response::DescribeGroups),
+            Pending::DescribedConsumerGroups(gather) => gather.finish().map(Response::ConsumerGroupDescribe),
+            Pending::DeletedGroups(gather) => gather.finish().map(Response::DeleteGroups),
+            Pending::LogDirs(_)
+            | Pending::Catalogue(_)
+            | Pending::ProducerId
+            | Pending::Group
+            | Pending::Groups(_)
+            | Pending::Nothing => None,
         };
         response.map_or(Progress::Waits, Progress::Done)
     }
@@ -171,6 +243,14 @@ impl Pending {
             | Pending::LogDirs(_)
             | Pending::Catalogue(_)
             | Pending::ProducerId
+            | Pending::Group
+            | Pending::Committing(_)
+            | Pending::FetchingOffsets(_)
+            | Pending::DeletingOffsets(_)
+            | Pending::DescribedGroups(_)
+            | Pending::DescribedConsumerGroups(_)
+            | Pending::DeletedGroups(_)
+            | Pending::Groups(_)
             | Pending::Nothing => None,
         }
     }
@@ -192,6 +272,14 @@ impl Pending {
             | Pending::LogDirs(_)
             | Pending::Catalogue(_)
             | Pending::ProducerId
+            | Pending::Group
+            | Pending::Committing(_)
+            | Pending::FetchingOffsets(_)
+            | Pending::DeletingOffsets(_)
+            | Pending::DescribedGroups(_)
+            | Pending::DescribedConsumerGroups(_)
+            | Pending::DeletedGroups(_)
+            | Pending::Groups(_)
             | Pending::Nothing => Progress::Waits,
         }
     }
