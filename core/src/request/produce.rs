@@ -9,6 +9,7 @@ use core::time::Duration;
 
 use super::Progress;
 use super::home::{Gather, Home};
+use crate::ids::LogId;
 use crate::machine::CloseReason;
 use crate::protocol::ErrorCode;
 use crate::protocol::Response;
@@ -52,6 +53,7 @@ pub fn start(home: &mut Home<'_>, request: ProduceRequest) -> Producing {
                 }
                 None => home
                     .find(&topic.name, topic.topic_id, home.version >= TOPIC_IDS, partition.index)
+                    .and_then(|log| writable(home, log))
                     .map_err(ProduceRefusal::from)
                     .and_then(|log| Ok((log, question(home.version, partition)?))),
             };
@@ -68,6 +70,16 @@ pub fn start(home: &mut Home<'_>, request: ProduceRequest) -> Producing {
     }
     let wait = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
     Producing { gather, silent, deadline: (request.acks == -1).then(|| home.now.mono + wait) }
+}
+
+/// What coordinators keep in internal topics is theirs to write; administrators may, under a name that Kafka reserves
+/// (`AdminUtils.ADMIN_CLIENT_ID`).
+fn writable(home: &Home<'_>, log: LogId) -> Result<LogId, ErrorCode> {
+    let internal = home.image.topic_by_id(log.topic).is_some_and(|topic| topic.internal);
+    match internal && home.client_id != "__admin_client" {
+        true => Err(ErrorCode::INVALID_TOPIC_EXCEPTION),
+        false => Ok(log),
+    }
 }
 
 impl Producing {
