@@ -137,6 +137,7 @@ impl ConsumerGroup {
             None => self.admit_dynamic(request, member_id)?,
             Some(instance) => self.admit_static(request, member_id, instance)?,
         };
+        self.check_regex(request.subscribed_topic_regex.as_ref())?;
         let member = self.members.get(member_id);
         if member.is_some_and(|member| must_be_fenced(member.standing.state, owned(request))) {
             return Err(fenced("is in a state unknown to this version; it"));

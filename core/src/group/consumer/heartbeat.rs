@@ -65,6 +65,7 @@ impl ConsumerGroup {
         }
         let assigned_before = self.member(&id).map(|member| member.standing.assigned.to_partitions());
         let change = self.describe_member(step, group_id, &id, request, client);
+        self.maybe_resolve(step);
         if change == SubscriptionChange::Known || self.must_look_at_topics(step.image) {
             self.look_at_topics(step, group_id, change == SubscriptionChange::Known);
         }

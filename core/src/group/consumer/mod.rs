@@ -20,7 +20,9 @@ mod leave;
 pub mod member;
 mod offsets;
 pub mod reconcile;
+pub mod regex;
 mod replay;
+mod resolve;
 mod subscriptions;
 mod target;
 mod timers;
@@ -39,6 +41,8 @@ use crate::timers::Timers;
 use crate::uuid::Uuid;
 use member::{Member, MemberNo, MemberState};
 pub use offsets::Committer;
+use regex::resolution::Resolution;
+use resolve::Refreshed;
 use subscriptions::Subscriptions;
 pub use timers::ConsumerTimer;
 
@@ -76,6 +80,8 @@ struct Run {
     revoking_since: BTreeMap<MemberNo, i32>,
     /// The catalogue's change at which the topics were last looked at.
     topics_seen: Option<u64>,
+    resolution: Option<Resolution>,
+    refreshed: Option<Refreshed>,
 }
 
 impl Default for ConsumerGroup {

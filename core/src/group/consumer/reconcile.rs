@@ -102,3 +102,6 @@ pub fn must_be_fenced(state: MemberState, owned: Option<&[TopicPartitions]>) -> 
 fn moved(before: &Standing, epoch: i32, state: MemberState, assigned: Given, pending: Given) -> Standing {
     Standing { epoch, previous_epoch: before.epoch, state, assigned, pending_revocation: pending }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,8 @@ pub enum ConsumerTimer {
     Session(MemberNo),
     /// A member to give up partitions.
     Revocation(MemberNo),
+    /// The next slice of a resolution of regular expressions.
+    Resolution,
 }
 
 impl ConsumerGroup {
@@ -31,6 +33,7 @@ impl ConsumerGroup {
             match timer {
                 ConsumerTimer::Session(no) => gone.extend(self.numbers.get(&no).cloned()),
                 ConsumerTimer::Revocation(no) => gone.extend(self.too_slow(no)),
+                ConsumerTimer::Resolution => self.go_on_resolving(step, group_id),
             }
         }
         self.remove_members(step, group_id, &gone);
