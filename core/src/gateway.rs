@@ -11,7 +11,7 @@ use crate::catalogue::image::Image;
 use crate::catalogue::record::CatalogueRecord;
 use crate::catalogue_owner::CatalogueOwner;
 use crate::config::BrokerConfig;
-use crate::connection::{Answered, Connection, Reading, Slot};
+use crate::connection::{Answered, Connection, Next, Reading, Slot};
 use crate::group::coordinators::Coordinators;
 use crate::ids::{ConnId, ShardId, Ticket};
 use crate::machine::{CloseReason, Input, Level, Outbox, Output, PeerInfo};
@@ -29,6 +29,8 @@ use crate::topic::partitions::Partitions;
 use crate::upkeep::Upkeep;
 use crate::upkeep::retention::Round;
 
+/// Later than any input of the same turn.
+const NEXT_TURN: Duration = Duration::from_nanos(1);
 /// Between two steps of one round of upkeep.
 const UPKEEP_PAUSE: Duration = Duration::from_millis(20);
 
@@ -52,6 +54,8 @@ pub struct Gateway {
 pub enum Timer {
     /// A request must be answered with what there is.
     Request(ConnId, u64),
+    /// A connection has more requests than it may begin in one turn.
+    Turn(ConnId),
     /// A connection may have been idle for too long.
     Idle(ConnId),
     /// Segments and producers whose time is over.
@@ -172,6 +176,7 @@ impl Gateway {
     fn closed(&mut self, now: Now, conn: ConnId, out: &mut Outbox) {
         let Some(mut connection) = self.connections.remove(&conn) else { return };
         self.timers.clear(Timer::Idle(conn));
+        self.timers.clear(Timer::Turn(conn));
         let waiting: Vec<u64> = connection.responses.waiting().map(|(request, _)| request).collect();
         for request in waiting {
             self.timers.clear(Timer::Request(conn, request));
@@ -192,9 +197,13 @@ impl Gateway {
             if self.stage != Stage::Serving {
                 break;
             }
-            match connection.next_frame() {
-                Some(frame) => self.begin(now, conn, &frame, out),
-                None => break,
+            match connection.next_frame(now.mono) {
+                Next::Frame(frame) => self.begin(now, conn, &frame, out),
+                Next::Later => {
+                    self.timers.set(Timer::Turn(conn), now.mono + NEXT_TURN);
+                    break;
+                }
+                Next::Nothing => break,
             }
         }
         match self.connections.get_mut(&conn).and_then(Connection::reading) {
@@ -454,6 +463,7 @@ impl Gateway {
                     self.with_pending(now, conn, request, out, request::Pending::expire);
                     self.advance(now, conn, out);
                 }
+                Timer::Turn(conn) => self.advance(now, conn, out),
                 Timer::Idle(conn) => self.idle(now, conn, out),
                 Timer::Cleaner => {
                     self.upkeep.cleaner.look(&mut self.around.owner(now, out), &mut self.partitions);
@@ -496,7 +506,7 @@ impl Gateway {
         // Parked fetches would keep the node for as long as their clients like.
         let parked = self.timers.keys().filter_map(|timer| match timer {
             Timer::Request(conn, request) => Some((conn, request)),
-            Timer::Idle(_) | Timer::Retention | Timer::Cleaner | Timer::Groups => None,
+            Timer::Turn(_) | Timer::Idle(_) | Timer::Retention | Timer::Cleaner | Timer::Groups => None,
         });
         for (conn, request) in parked.collect::<Vec<_>>() {
             self.with_pending(now, conn, request, out, request::Pending::hurry);

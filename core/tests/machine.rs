@@ -4,6 +4,7 @@ mod support;
 
 use std::time::Duration;
 
+use kelpgate_core::connection::BEGUN_PER_TURN;
 use kelpgate_core::machine::CloseReason;
 use kelpgate_core::protocol::api_versions::ApiVersionsRequest;
 use kelpgate_core::protocol::create_topics::{CreatableTopic, CreateTopicsRequest};
@@ -432,4 +433,45 @@ fn a_stop_answers_what_waits() {
     assert!(world.is_drained());
     assert_eq!(produced(world.receive(writer)).base_offset, 1);
     assert_eq!(batches(world.receive(reader)).len(), 2);
+}
+
+/// Two clients pipeline, a third asks now and then: in each turn nobody gets more than a share.
+#[test]
+fn a_client_that_pipelines_gets_a_share_of_each_turn() {
+    const TURN: Duration = Duration::from_micros(1);
+    let share = BEGUN_PER_TURN as usize;
+    let mut world = World::new(1);
+    let (floods, other) = ([world.connect(0), world.connect(0)], world.connect(0));
+    let answers = |world: &mut World, conn| core::iter::from_fn(|| world.receive(conn)).count();
+    for conn in floods {
+        world.send_together(conn, 3, vec![ApiVersionsRequest::default().into(); 10 * share + 1]);
+        assert_eq!(answers(&mut world, conn), share);
+    }
+    for turn in 1..=10 {
+        world.send(other, 3, ApiVersionsRequest::default());
+        assert_eq!(answers(&mut world, other), 1, "turn {turn}: nobody waits behind the floods");
+        world.pass(TURN);
+        for conn in floods {
+            assert_eq!(answers(&mut world, conn), if turn < 10 { share } else { 1 }, "turn {turn}");
+        }
+    }
+    world.pass(TURN);
+    assert_eq!(floods.map(|conn| answers(&mut world, conn)), [0, 0]);
+}
+
+#[test]
+fn appends_that_arrive_together_are_begun_over_several_turns_in_order() {
+    let mut world = World::new(3);
+    let conn = world.connect(1);
+    create(&mut world, conn, "t", 1);
+    let requests = (0..200).map(|at| produce_request("t", 0, batch(&[&format!("{at}")]), 1).into());
+    world.send_together(conn, 9, requests.collect());
+    let mut offsets = Vec::new();
+    for _ in 0..4 {
+        offsets.extend(
+            core::iter::from_fn(|| world.receive(conn)).map(|answer| produced(Some(answer)).base_offset),
+        );
+        world.pass(Duration::from_micros(1));
+    }
+    assert_eq!(offsets, (0..200).collect::<Vec<i64>>());
 }

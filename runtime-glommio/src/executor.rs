@@ -104,6 +104,8 @@ impl<D: Drive> ShardTask<D> {
     /// each deadline that moves.
     fn set_alarm(&mut self, at: Instant, cx: &mut Context<'_>) {
         let now = Instant::now();
+        // A time that is over would wake the shard before the rings.
+        let at = at.max(now + AFTER_THE_RINGS);
         if self.alarm.as_ref().is_some_and(|alarm| now < alarm.at && alarm.at <= at) {
             return;
         }

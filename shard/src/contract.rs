@@ -11,6 +11,10 @@
 //!
 //! The first event of all is a `Tick`: with it the shard begins to load.
 //!
+//! All events of one turn come with the same `now`, those of the next with a later one, and there is one `Tick` in a turn
+//! at most: a shard shares out its turns by that. Between two turns a runtime looks at its sockets, also when a deadline
+//! is over already: a shard that always has more to do does not keep anybody from being read.
+//!
 //! Limits a runtime keeps: per turn it hands over at most [`READ_BUDGET`] bytes of one connection before others have
 //! had theirs; it stops reading a connection between `PauseReading` and `ResumeReading`; it holds unsent pieces until
 //! the socket takes them and reports each part that went down with `Flushed` (the shard counts them and pauses a

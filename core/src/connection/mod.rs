@@ -15,6 +15,9 @@ use crate::protocol::ApiKey;
 use crate::request::Pending;
 use crate::time::Instant;
 
+/// Requests of one connection that begin in one turn of the shard. Those after them begin in the next, so that a client
+/// that pipelines small requests does not keep others waiting for more than these.
+pub const BEGUN_PER_TURN: u32 = 64;
 /// Requests of one connection that may be under way at once.
 const IN_FLIGHT_MAX: usize = 256;
 /// Bytes of whole frames that may wait behind those under way before reading is paused.
@@ -35,6 +38,7 @@ pub struct Connection {
     in_flight_bytes: usize,
     unsent: usize,
     paused: bool,
+    begun: Begun,
     /// No more requests are begun: the connection ends once what is under way is answered.
     pub closing: bool,
     /// When bytes last came or went.
@@ -61,6 +65,23 @@ pub enum Answered {
     Silence,
 }
 
+/// Requests begun in the turn of that moment: a runtime gives all inputs of a turn the same time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Begun {
+    turn: Instant,
+    requests: u32,
+}
+
+/// The next thing that a connection may begin.
+#[derive(Debug)]
+pub enum Next {
+    Frame(Bytes),
+    /// A request may begin, but not in this turn.
+    Later,
+    /// Nothing, before something is answered or received.
+    Nothing,
+}
+
 /// A change of whether the runtime should read this connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
@@ -80,6 +101,7 @@ impl Connection {
             in_flight_bytes: 0,
             unsent: 0,
             paused: false,
+            begun: Begun::default(),
             closing: false,
             last_active: now,
         }
@@ -97,8 +119,8 @@ impl Connection {
     /// Takes the next frame if its request may begin now. Requests begin one after the other, as in Kafka, where a
     /// connection is not read again before its request is answered. Produce alone may overtake that: several in flight
     /// share one sync, and the order of their appends is kept by the order of messages to the owners.
-    pub fn next_frame(&mut self) -> Option<Bytes> {
-        let frame = self.queue.front()?;
+    pub fn next_frame(&mut self, now: Instant) -> Next {
+        let Some(frame) = self.queue.front() else { return Next::Nothing };
         let produce = frame.get(..2) == Some(&[0, 0][..]);
         let only_produce = produce && self.responses.waiting().all(|(_, slot)| slot.key == ApiKey::Produce);
         let room = self.responses.len() < IN_FLIGHT_MAX
@@ -108,11 +130,18 @@ impl Connection {
             || !(self.responses.is_empty() || (only_produce && room))
             || self.unsent >= UNSENT_BYTES_MAX
         {
-            return None;
+            return Next::Nothing;
         }
-        let frame = self.queue.pop_front()?;
+        if self.begun.turn != now {
+            self.begun = Begun { turn: now, requests: 0 };
+        }
+        if self.begun.requests == BEGUN_PER_TURN {
+            return Next::Later;
+        }
+        let Some(frame) = self.queue.pop_front() else { return Next::Nothing };
+        self.begun.requests += 1;
         self.queued_bytes -= frame.len();
-        Some(frame)
+        Next::Frame(frame)
     }
 
     /// A request begins.

@@ -110,7 +110,18 @@ impl World {
 
     /// Sends a request; its answer comes with [`World::receive`].
     pub fn send(&mut self, conn: ConnId, version: i16, request: impl Into<Request>) {
-        let request = request.into();
+        let frame = self.frame(conn, version, request.into());
+        self.send_bytes(conn, &frame);
+    }
+
+    /// Sends requests so that they arrive together.
+    pub fn send_together(&mut self, conn: ConnId, version: i16, requests: Vec<Request>) {
+        let frames = requests.into_iter().map(|request| self.frame(conn, version, request));
+        let bytes = frames.collect::<Vec<_>>().concat();
+        self.send_bytes(conn, &bytes);
+    }
+
+    fn frame(&mut self, conn: ConnId, version: i16, request: Request) -> Bytes {
         let client = self.conns.get_mut(&conn).unwrap();
         let header = RequestHeader {
             api_key: request.api_key(),
@@ -124,13 +135,13 @@ impl World {
         if !silent {
             client.asked.push_back((request.api_key(), version));
         }
-        let frame = encode_request(&header, &request).unwrap().concat();
-        self.send_bytes(conn, &frame);
+        encode_request(&header, &request).unwrap().concat()
     }
 
-    /// Sends bytes as they are.
+    /// Sends bytes as they are, in a turn of their own.
     pub fn send_bytes(&mut self, conn: ConnId, bytes: &[u8]) {
         let shard = self.conns[&conn].shard;
+        self.now.mono = self.now.mono + Duration::from_nanos(1);
         self.input(shard, Input::Received { conn, bytes: Bytes::copy_from_slice(bytes) });
         self.settle();
     }
