@@ -14,6 +14,7 @@ use crate::config::BrokerConfig;
 use crate::connection::{Answered, Connection, Next, Reading, Slot};
 use crate::group::coordinators::Coordinators;
 use crate::ids::{ConnId, ShardId, Ticket};
+use crate::inquiry::Inquiries;
 use crate::machine::{CloseReason, Input, Level, Outbox, Output, PeerInfo};
 use crate::owner::{Around, Waiting};
 use crate::pieces::Pieces;
@@ -45,6 +46,7 @@ pub struct Gateway {
     connections: BTreeMap<ConnId, Connection>,
     partitions: Partitions,
     coordinators: Coordinators,
+    inquiries: Inquiries,
     upkeep: Upkeep,
     timers: Timers<Timer>,
 }
@@ -97,6 +99,7 @@ impl Gateway {
             connections: BTreeMap::new(),
             partitions: Partitions::default(),
             coordinators: Coordinators::default(),
+            inquiries: Inquiries::default(),
             upkeep: Upkeep::default(),
             timers: Timers::default(),
             around: Around::new(settings),
@@ -122,6 +125,10 @@ impl Gateway {
             Input::Closed { conn } => self.closed(now, conn, out),
             Input::Stored { ticket, outcome } => self.stored(now, ticket, outcome, out),
             Input::FromShard { from, message } => self.message(now, from, message, out),
+            Input::Asked { ticket, question } => {
+                let Around { settings, mail, .. } = &mut self.around;
+                self.inquiries.ask(mail, out, ticket, settings.shards, question);
+            }
             Input::Tick => self.tick(now, out),
             Input::Stop => self.stop(now, out),
         }
@@ -331,6 +338,13 @@ impl Gateway {
                 self.with_pending(now, ask.conn, ask.request, out, told);
                 self.advance(now, ask.conn, out);
             }
+            ShardMessage::Inquire { ticket, part, question } => {
+                self.asked(now, Asker::Inquiry { shard: from, ticket, part }, question, out);
+            }
+            ShardMessage::Found { ticket, part, answer } => {
+                let Around { settings, mail, image, .. } = &mut self.around;
+                self.inquiries.told(mail, out, image, settings.shards, (ticket, part), answer);
+            }
             ShardMessage::Forget(ask, log) => self.partitions.forget(Asker::Client { shard: from, ask }, log),
             ShardMessage::Loaded { number, image } => self.loaded(now, number, &image, out),
             ShardMessage::Changed { number, records } => self.changed(now, number, &records, out),
@@ -358,6 +372,9 @@ impl Gateway {
             Question::Group { log, group, question } => {
                 self.coordinators.ask(&mut owner, &mut self.partitions, asker, log, group, *question);
                 self.watch_groups();
+            }
+            Question::CommittedOffsets => {
+                owner.tell(asker, Answer::CommittedOffsets(self.coordinators.committed_offsets()));
             }
             Question::Groups => owner.tell(asker, Answer::Groups(self.coordinators.list())),
             Question::Catalogue(question) => match &mut self.catalogue {

@@ -16,6 +16,7 @@ pub mod fetch;
 pub mod gateway;
 pub mod group;
 pub mod ids;
+pub mod inquiry;
 pub mod machine;
 pub mod owner;
 pub mod pieces;

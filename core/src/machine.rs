@@ -6,6 +6,7 @@ use alloc::string::String;
 use bytes::Bytes;
 
 use crate::ids::{ConnId, ShardId, Ticket};
+use crate::inquiry::{AdminAnswer, AdminQuestion};
 use crate::pieces::Pieces;
 use crate::protocol::ErrorCode;
 use crate::shard_message::ShardMessage;
@@ -37,6 +38,8 @@ pub enum Input {
     Stored { ticket: Ticket, outcome: Result<StorageReply, StorageError> },
     /// Another shard of this node sent this.
     FromShard { from: ShardId, message: ShardMessage },
+    /// The node's administrator wants to know something; answered once, with [`Output::Answer`].
+    Asked { ticket: Ticket, question: AdminQuestion },
     /// Time has passed.
     Tick,
     /// Take no more requests, answer those accepted, then say [`Output::Drained`].
@@ -58,6 +61,8 @@ pub enum Output {
     Store { ticket: Ticket, command: StorageCommand },
     /// For another shard of this node.
     ToShard { to: ShardId, message: ShardMessage },
+    /// The answer to [`Input::Asked`].
+    Answer { ticket: Ticket, answer: AdminAnswer },
     /// Something a person should know.
     Note { level: Level, text: String },
     /// The catalogue is loaded: connections may be accepted.

@@ -198,6 +198,9 @@ impl Owner<'_> {
     pub fn tell(&mut self, asker: Asker, answer: Answer) {
         let (shard, message) = match (asker, answer) {
             (Asker::Client { shard, ask }, answer) => (shard, ShardMessage::Told(ask, answer)),
+            (Asker::Inquiry { shard, ticket, part }, answer) => {
+                (shard, ShardMessage::Found { ticket, part, answer })
+            }
             (Asker::Coordinator { log, number }, Answer::Partition(answer)) => {
                 (self.settings.shard, ShardMessage::CoordinatorTold { log, number, answer })
             }

@@ -10,7 +10,8 @@ use bytes::Bytes;
 
 use crate::catalogue::record::CatalogueRecord;
 use crate::group::question::{GroupAnswer, GroupQuestion, Listing};
-use crate::ids::{ConnId, LogId, ShardId};
+use crate::ids::{ConnId, LogId, ShardId, Ticket};
+use crate::inquiry::CommittedOffset;
 use crate::pieces::Pieces;
 use crate::protocol::{ErrorCode, Str};
 use crate::request::catalogue::{CatalogueAnswer, CatalogueQuestion};
@@ -25,6 +26,10 @@ pub enum ShardMessage {
     Told(AskRef, Answer),
     /// The answer to a coordinator's question, which never left its shard.
     CoordinatorTold { log: LogId, number: u64, answer: PartitionAnswer },
+    /// Please answer this with [`ShardMessage::Found`]: part of a question of the node's administrator.
+    Inquire { ticket: Ticket, part: u32, question: Question },
+    /// The answer to an `Inquire`.
+    Found { ticket: Ticket, part: u32, answer: Answer },
     /// The asker no longer waits for the answer to this (its client is gone, or was answered otherwise).
     Forget(AskRef, LogId),
     /// The whole catalogue as a snapshot: the first that a shard hears of it.
@@ -53,6 +58,8 @@ pub struct AskRef {
 pub enum Asker {
     /// Part of a request, at the shard that is home to it.
     Client { shard: ShardId, ask: AskRef },
+    /// Part of a question of the node's administrator, at the shard that was asked.
+    Inquiry { shard: ShardId, ticket: Ticket, part: u32 },
     /// The coordinator that keeps its records in this partition, which the same shard owns.
     Coordinator { log: LogId, number: u64 },
 }
@@ -70,6 +77,8 @@ pub enum Question {
     Group { log: LogId, group: Str, question: Box<GroupQuestion> },
     /// Which groups does this shard coordinate?
     Groups,
+    /// Which offsets have its groups committed?
+    CommittedOffsets,
 }
 
 /// An answer; its kind follows from the question's.
@@ -80,6 +89,7 @@ pub enum Answer {
     LogDirs(Result<LogDirs, ErrorCode>),
     Group(Box<GroupAnswer>),
     Groups(Listing),
+    CommittedOffsets(Result<Vec<CommittedOffset>, ErrorCode>),
 }
 
 /// The logs of one shard and the room on its volume.

@@ -6,6 +6,7 @@ mod support;
 use std::time::Duration;
 
 use kelpgate_core::ids::ConnId;
+use kelpgate_core::inquiry::{AdminAnswer, AdminQuestion};
 use kelpgate_core::protocol::create_topics::{CreatableTopic, CreateTopicsRequest};
 use kelpgate_core::protocol::delete_groups::DeleteGroupsRequest;
 use kelpgate_core::protocol::delete_topics::DeleteTopicsRequest;
@@ -67,6 +68,17 @@ fn commit_request(group: &str, partition: i32, offset: i64) -> OffsetCommitReque
     let topic =
         OffsetCommitRequestTopic { name: "t".into(), partitions: vec![partition], ..Default::default() };
     OffsetCommitRequest { group_id: group.into(), topics: vec![topic], ..Default::default() }
+}
+
+fn produce(world: &mut World, conn: ConnId, topic: &str, index: i32, values: &[&str]) -> ErrorCode {
+    let data = PartitionProduceData { index, records: Some(Records(batch(values))), ..Default::default() };
+    let topic = TopicProduceData { name: topic.into(), partition_data: vec![data], ..Default::default() };
+    let request =
+        ProduceRequest { acks: -1, timeout_ms: 1000, topic_data: vec![topic], ..Default::default() };
+    match world.ask(conn, 9, request) {
+        Response::Produce(response) => response.responses[0].partition_responses[0].error_code,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn committed(response: Option<Response>) -> ErrorCode {
@@ -385,14 +397,25 @@ fn a_stop_sends_who_waits_away() {
 }
 
 #[test]
+fn lag_is_known_at_any_moment_and_never_negative() {
+    for shards in [1, 3] {
+        let (mut world, conn) = world(shards);
+        assert_eq!(produce(&mut world, conn, "t", 1, &["a", "b", "c"]), ErrorCode::NONE);
+        for (group, partition, offset) in [("g", 1, 1), ("g", 2, 9), ("h", 1, 3)] {
+            assert_eq!(commit(&mut world, conn, group, partition, offset), ErrorCode::NONE);
+        }
+        let AdminAnswer::GroupLag(lags) = world.inquire(usize::from(shards) - 1, AdminQuestion::GroupLag);
+        let lags = lags.expect("groups are loaded");
+        let lags: Vec<_> =
+            lags.iter().map(|lag| (lag.group.as_str(), lag.partition, lag.end, lag.lag)).collect();
+        assert_eq!(lags, [("g", 1, 3, 2), ("g", 2, 0, 0), ("h", 1, 3, 0)]);
+    }
+}
+
+#[test]
 fn clients_cannot_write_what_coordinators_keep() {
     let (mut world, conn) = world(1);
-    let data = PartitionProduceData { records: Some(Records(batch(&["v"]))), ..Default::default() };
-    let topic = TopicProduceData { name: TOPIC.into(), partition_data: vec![data], ..Default::default() };
-    let request =
-        ProduceRequest { acks: -1, timeout_ms: 1000, topic_data: vec![topic], ..Default::default() };
-    let Response::Produce(response) = world.ask(conn, 9, request) else { panic!() };
-    let code = response.responses[0].partition_responses[0].error_code;
+    let code = produce(&mut world, conn, TOPIC, 0, &["v"]);
     assert_eq!(code, ErrorCode::INVALID_TOPIC_EXCEPTION);
 }
 

@@ -86,6 +86,7 @@ impl Shard {
                 self.log.drain();
                 self.log.end_turn(now, &mut self.log_outbox);
             }
+            Output::Answer { ticket, .. } => unreachable!("{ticket:?} was not asked by this shard"),
             Output::Failed { text } => self.stop(StopReason::Failed(text), actions),
         }
     }

@@ -13,9 +13,10 @@ use core::time::Duration;
 use super::any::Group;
 use super::loading::Loading;
 use super::question::{GroupAnswer, GroupQuestion, Listing};
-use super::record::GroupRecord;
+use super::record::{GroupRecord, OffsetCommitValue};
 use super::step::{Effects, Step};
 use crate::ids::LogId;
+use crate::inquiry::CommittedOffset;
 use crate::machine::Level;
 use crate::owner::Owner;
 use crate::protocol::{ErrorCode, Str};
@@ -115,11 +116,6 @@ impl Coordinator {
         self.timers.next().map(|(at, _)| at)
     }
 
-    /// Whether the log is being read back.
-    pub fn is_loading(&self) -> bool {
-        matches!(self.phase, Phase::Loading(_))
-    }
-
     /// Takes a question to a group.
     pub fn ask(
         &mut self,
@@ -149,20 +145,29 @@ impl Coordinator {
 
     /// The groups of this partition.
     pub fn list(&self) -> Listing {
+        Ok(self.active()?.groups.values().map(Group::listed).collect())
+    }
+
+    /// What the groups of this partition have committed.
+    pub fn committed_offsets(&self) -> Result<Vec<CommittedOffset>, ErrorCode> {
+        let of_group = |group: &Group| {
+            let one = |(topic, partition, value): (&Str, i32, &OffsetCommitValue)| CommittedOffset {
+                group: group.id().clone(),
+                topic: topic.clone(),
+                partition,
+                offset: value.offset,
+            };
+            group.offsets().iter().map(one).collect::<Vec<_>>()
+        };
+        Ok(self.active()?.groups.values().flat_map(of_group).collect())
+    }
+
+    fn active(&self) -> Result<&Active, ErrorCode> {
         match &self.phase {
-            Phase::Active(active) => Ok(active.groups.values().map(Group::listed).collect()),
+            Phase::Active(active) => Ok(active),
             Phase::Loading(_) => Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
             Phase::Failed => Err(ErrorCode::COORDINATOR_NOT_AVAILABLE),
         }
-    }
-
-    /// The groups, while they are loaded.
-    pub fn groups(&self) -> impl Iterator<Item = &Group> {
-        let active = match &self.phase {
-            Phase::Active(active) => Some(active),
-            Phase::Loading(_) | Phase::Failed => None,
-        };
-        active.into_iter().flat_map(|active| active.groups.values())
     }
 
     /// Does what is due.

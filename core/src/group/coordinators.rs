@@ -7,6 +7,7 @@ use super::coordinator::Coordinator;
 use super::place;
 use super::question::{GroupQuestion, Listing};
 use crate::ids::LogId;
+use crate::inquiry::CommittedOffset;
 use crate::owner::Owner;
 use crate::protocol::{ErrorCode, Str};
 use crate::shard_message::{Asker, PartitionAnswer};
@@ -77,6 +78,15 @@ impl Coordinators {
             groups.extend(coordinator.list()?);
         }
         Ok(groups)
+    }
+
+    /// Every offset that groups of this shard have committed; an error if some are not known yet.
+    pub fn committed_offsets(&self) -> Result<Vec<CommittedOffset>, ErrorCode> {
+        let mut offsets = Vec::new();
+        for coordinator in self.coordinators.values() {
+            offsets.extend(coordinator.committed_offsets()?);
+        }
+        Ok(offsets)
     }
 
     /// Takes the answer of a partition to its coordinator.

@@ -5,7 +5,8 @@ use alloc::format;
 
 use super::home::Home;
 use crate::catalogue::{
-    ApiVersions, describe_cluster, describe_configs, describe_topic_partitions, list_config_resources,
+    ApiVersions, Feature, describe_cluster, describe_configs, describe_topic_partitions,
+    list_config_resources,
 };
 use crate::config::BrokerConfig;
 use crate::connection::Connection;
@@ -51,8 +52,11 @@ const SERVED: &[(ApiKey, VersionRange)] = &[
     served(ApiKey::DescribeTopicPartitions),
 ];
 
-/// No feature is on: neither groups of KIP-848 nor transactions are served.
-const API_VERSIONS: ApiVersions<'static> = ApiVersions { served: SERVED, features: &[] };
+/// Groups of the new protocol are served (KIP-848): what the level 1 of `group.version` says. No other feature is on.
+const API_VERSIONS: ApiVersions<'static> = ApiVersions {
+    served: SERVED,
+    features: &[Feature { name: "group.version", lowest: 0, highest: 1, level: 1 }],
+};
 
 const fn served(key: ApiKey) -> (ApiKey, VersionRange) {
     (key, key.versions())

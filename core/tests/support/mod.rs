@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use engine::Engine;
 use kelpgate_core::gateway::Gateway;
-use kelpgate_core::ids::{ConnId, ShardId};
+use kelpgate_core::ids::{ConnId, ShardId, Ticket};
+use kelpgate_core::inquiry::{AdminAnswer, AdminQuestion};
 use kelpgate_core::machine::{CloseReason, Input, Outbox, Output, PeerInfo};
 use kelpgate_core::pieces::Pieces;
 use kelpgate_core::protocol::{ApiKey, Request, RequestHeader, Response, decode_response, encode_request};
@@ -24,6 +25,7 @@ pub struct World {
     now: Now,
     conns: BTreeMap<ConnId, Client>,
     next_conn: u64,
+    told: Option<AdminAnswer>,
     /// Whether answers of the engine are let go at once.
     pub engine_answers: bool,
 }
@@ -54,8 +56,14 @@ impl World {
     pub fn with(shards: u16, properties: &[(&str, &str)], engines: Vec<Engine>) -> World {
         let now = Now { mono: Instant(1_000_000_000), wall: WallTime(1_700_000_000_000) };
         let mut engines = engines.into_iter();
-        let mut world =
-            World { shards: Vec::new(), now, conns: BTreeMap::new(), next_conn: 0, engine_answers: true };
+        let mut world = World {
+            shards: Vec::new(),
+            now,
+            conns: BTreeMap::new(),
+            next_conn: 0,
+            told: None,
+            engine_answers: true,
+        };
         for shard in 0..shards {
             let settings = Settings {
                 shard: ShardId(shard),
@@ -162,6 +170,13 @@ impl World {
         self.receive(conn).expect("an answer at once")
     }
 
+    /// Asks as the node's administrator.
+    pub fn inquire(&mut self, shard: usize, question: AdminQuestion) -> AdminAnswer {
+        self.input(shard, Input::Asked { ticket: Ticket(77), question });
+        self.settle();
+        self.told.take().expect("an answer")
+    }
+
     /// Why the connection was closed, if it was.
     pub fn closed(&self, conn: ConnId) -> Option<&CloseReason> {
         self.conns[&conn].closed.as_ref()
@@ -239,6 +254,8 @@ impl World {
             }
             Output::Drained => self.shards[shard].drained = true,
             Output::Failed { text } => panic!("the machine cannot go on: {text}"),
+            Output::Answer { ticket: Ticket(77), answer } => self.told = Some(answer),
+            Output::Answer { ticket, .. } => panic!("nobody asked {ticket:?}"),
             Output::Note { .. } | Output::Ready => {}
         }
     }
