@@ -20,6 +20,9 @@ pub struct Members {
     support: BTreeMap<Str, usize>,
     joining: usize,
     awaiting_sync: usize,
+    /// How many members were looked at one after another, for tests of what requests cost.
+    #[cfg(test)]
+    pub(super) visits: core::cell::Cell<usize>,
 }
 
 impl Members {
@@ -53,14 +56,19 @@ impl Members {
         self.by_instance.get(instance_id).copied()
     }
 
-    /// In the order in which they joined.
+    /// In the order in which they joined. The only way to look at all of them: no request does that except those that
+    /// begin or end a phase.
     pub fn iter(&self) -> impl Iterator<Item = (MemberNo, &Member)> {
-        self.by_no.iter().map(|(no, member)| (*no, member))
+        self.by_no.iter().map(|(no, member)| {
+            #[cfg(test)]
+            self.visits.set(self.visits.get() + 1);
+            (*no, member)
+        })
     }
 
     /// The numbers alone, so that members can change on the way.
     pub fn numbers(&self) -> Vec<MemberNo> {
-        self.by_no.keys().copied().collect()
+        self.iter().map(|(no, _)| no).collect()
     }
 
     /// The member that joined before all others.
@@ -160,7 +168,7 @@ impl Members {
     /// have as many votes. None without members or without a protocol they share.
     pub fn elect_protocol(&self, leader: Option<MemberNo>) -> Option<Str> {
         let mut votes: BTreeMap<&Str, usize> = BTreeMap::new();
-        for member in self.by_no.values() {
+        for (_, member) in self.iter() {
             if let Some(choice) = member.protocols.iter().find(|own| self.all_follow(&own.name)) {
                 *votes.entry(&choice.name).or_default() += 1;
             }
@@ -175,7 +183,7 @@ impl Members {
 
     /// The longest that any member may take to join a rebalance; nothing without members.
     pub fn longest_rebalance(&self) -> Duration {
-        self.by_no.values().map(|member| member.timeouts.rebalance()).max().unwrap_or_default()
+        self.iter().map(|(_, member)| member.timeouts.rebalance()).max().unwrap_or_default()
     }
 
     fn all_follow(&self, protocol: &Str) -> bool {

@@ -137,6 +137,13 @@ impl Lab {
         }
     }
 
+    /// The id that the last answer hands out; that answer is forgotten.
+    pub fn take_id(&mut self, asker: Asker) -> Str {
+        let id = self.joined(asker).member_id.clone();
+        self.effects.answers.clear();
+        id
+    }
+
     pub fn heard(&self, asker: Asker) -> i16 {
         match self.effects.answer_to(asker) {
             GroupAnswer::Heartbeat(response) => response.error_code.0,
