@@ -273,6 +273,20 @@ fn offsets_and_groups_survive_a_restart_with_any_number_of_shards() {
 }
 
 #[test]
+fn who_waits_for_a_slow_disk_is_told_to_ask_again() {
+    let (mut world, conn) = world(1);
+    world.engine_answers = false;
+    world.send(conn, 8, commit_request("g", 1, 7));
+    world.pass(Duration::from_millis(4999));
+    assert!(world.receive(conn).is_none());
+    world.pass(Duration::from_millis(1));
+    assert_eq!(committed(world.receive(conn)), ErrorCode::COORDINATOR_NOT_AVAILABLE);
+    world.engine_answers = true;
+    world.settle();
+    assert_eq!(fetch(&mut world, conn, "g"), [-1, 7, -1]);
+}
+
+#[test]
 fn a_failed_append_undoes_what_nobody_was_told() {
     let (mut world, conn) = world(1);
     assert_eq!(commit(&mut world, conn, "g", 0, 5), ErrorCode::NONE);

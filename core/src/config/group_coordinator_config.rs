@@ -49,9 +49,7 @@ pub struct GroupCoordinatorConfig {
     pub offsets_commit_timeout: Duration,
     pub offsets_retention_check_interval: Duration,
     pub offsets_retention_ms: i64,
-    /// Whether `group.coordinator.rebalance.protocols` names `classic`.
-    pub serves_classic: bool,
-    /// Whether it names `consumer`.
+    /// Whether `group.coordinator.rebalance.protocols` names `consumer`.
     pub serves_consumer: bool,
 }
 
@@ -75,7 +73,6 @@ impl GroupCoordinatorConfig {
             offsets_commit_timeout: millis(read.integer("offsets.commit.timeout.ms")),
             offsets_retention_check_interval: millis(read.integer("offsets.retention.check.interval.ms")),
             offsets_retention_ms: read.integer("offsets.retention.minutes").saturating_mul(60_000),
-            serves_classic: read.lists("group.coordinator.rebalance.protocols", "classic"),
             serves_consumer: read.lists("group.coordinator.rebalance.protocols", "consumer"),
         }
     }

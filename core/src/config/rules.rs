@@ -10,6 +10,7 @@ use super::keys::definition;
 use super::layers::{BrokerLayers, Overrides, Reader};
 use super::target::Target;
 use super::value::validate;
+use crate::group::assignor::ServerAssignor;
 
 /// Checks what is about to be set for a target: names, values, and how they go together with what is inherited.
 ///
@@ -243,6 +244,13 @@ pub fn check_node(layers: &BrokerLayers) -> Result<(), ConfigError> {
     let queued = read.integer("queued.max.request.bytes");
     if queued > 0 && queued < read.integer("socket.request.max.bytes") {
         return refuse("queued.max.request.bytes must be larger or equal to socket.request.max.bytes");
+    }
+    if !read.lists("group.coordinator.rebalance.protocols", "classic") {
+        return refuse("Disabling the 'classic' protocol is not supported.");
+    }
+    let assignors = read.items("group.consumer.assignors");
+    if let Some(unknown) = assignors.iter().find(|name| ServerAssignor::by_name(name).is_none()) {
+        return refuse(&format!("group.consumer.assignors names {unknown}, there are uniform and range"));
     }
     group(&none, layers).map_err(|error| ConfigError::invalid_request(error.message))
 }

@@ -65,6 +65,8 @@ enum Due {
     Group(GroupNo),
     /// Offsets whose time is over, from this group on.
     Expiry(GroupNo),
+    /// Appends that take too long.
+    Writes,
     /// Another attempt to load.
     Load,
 }
@@ -78,10 +80,12 @@ struct Active {
     writes: BTreeMap<u64, Write>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Write {
     durable: bool,
     answers: Vec<(Asker, GroupAnswer)>,
+    /// When those who wait are told that nothing is known (`offsets.commit.timeout.ms`).
+    patience: Instant,
 }
 
 impl Coordinator {
@@ -176,8 +180,32 @@ impl Coordinator {
             match due {
                 Due::Group(number) => self.step(owner, partitions, number, Group::tick),
                 Due::Expiry(from) => self.expire(owner, partitions, from),
+                Due::Writes => self.lose_patience(owner),
                 Due::Load => self.begin_load(owner, partitions),
             }
+        }
+    }
+
+    /// Appends that are not durable by now may still become so: who waits is told to ask again
+    /// (`CoordinatorRuntime`'s write timeout).
+    fn lose_patience(&mut self, owner: &mut Owner<'_>) {
+        let Phase::Active(active) = &mut self.phase else { return };
+        let now = owner.now.mono;
+        for write in active.writes.values_mut().take_while(|write| write.patience <= now) {
+            for (asker, answer) in core::mem::take(&mut write.answers) {
+                owner.tell(asker, answer.refused(ErrorCode::COORDINATOR_NOT_AVAILABLE).into());
+            }
+        }
+        self.watch_writes(owner);
+    }
+
+    /// Sets the deadline of the oldest append that has one to come.
+    fn watch_writes(&mut self, owner: &Owner<'_>) {
+        let Phase::Active(active) = &self.phase else { return };
+        let next = active.writes.values().map(|write| write.patience).find(|at| *at > owner.now.mono);
+        match next {
+            Some(at) => self.timers.set(Due::Writes, at),
+            None => self.timers.clear(Due::Writes),
         }
     }
 
@@ -249,6 +277,9 @@ impl Coordinator {
         if active.leave(number) {
             self.timers.clear(Due::Group(number));
         }
+        if write.is_some() {
+            self.watch_writes(owner);
+        }
     }
 
     /// Takes the partition's answer.
@@ -267,7 +298,8 @@ impl Coordinator {
                 }
             }
             (Phase::Active(active), PartitionAnswer::Produced(Ok(Produced { .. }))) => {
-                active.durable(owner, number)
+                active.durable(owner, number);
+                self.watch_writes(owner);
             }
             (Phase::Active(active), PartitionAnswer::Produced(Err(refusal))) => {
                 // Appends under way when an earlier one failed are refused too: of no interest after a load.
@@ -407,7 +439,8 @@ impl Active {
         let Some(group) = self.groups.get_mut(&number) else { return };
         if let Some(write) = write {
             group.last_write = Some(write);
-            self.writes.insert(write, Write { durable: false, answers });
+            let patience = owner.now.mono + owner.broker.groups.offsets_commit_timeout;
+            self.writes.insert(write, Write { durable: false, answers, patience });
             return;
         }
         match group.last_write.and_then(|write| self.writes.get_mut(&write)) {

@@ -113,6 +113,9 @@ pub fn begin(home: &mut Home<'_>, request: Request) -> Begun {
             let (group, version) = (request.group_id.clone(), home.version);
             group::ask(home, &group, GroupQuestion::Leave { request, version })
         }
+        Request::ConsumerGroupHeartbeat(_) if !home.broker.groups.serves_consumer => {
+            Begun::Answer(group::not_served().into())
+        }
         Request::ConsumerGroupHeartbeat(request) => {
             let (group, version, client) = (request.group_id.clone(), home.version, home.client());
             group::ask(home, &group, GroupQuestion::ConsumerHeartbeat { request, version, client })

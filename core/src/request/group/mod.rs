@@ -18,6 +18,7 @@ use super::{Begun, Pending};
 use crate::group::place;
 use crate::group::question::{Client, GroupAnswer, GroupQuestion};
 use crate::ids::LogId;
+use crate::protocol::consumer_group_heartbeat::ConsumerGroupHeartbeatResponse;
 use crate::protocol::join_group::JoinGroupRequest;
 use crate::protocol::{ErrorCode, Response, Str};
 use crate::shard_message::{Question, ShardMessage};
@@ -66,6 +67,11 @@ pub fn join(home: &mut Home<'_>, request: JoinGroupRequest) -> Begun {
         return Begun::Answer(response(home.version, refusal));
     }
     ask(home, &group, question)
+}
+
+/// The answer of a node whose `group.coordinator.rebalance.protocols` leaves the new protocol out.
+pub fn not_served() -> ConsumerGroupHeartbeatResponse {
+    ConsumerGroupHeartbeatResponse { error_code: ErrorCode::UNSUPPORTED_VERSION, ..Default::default() }
 }
 
 /// Carries a question to its group; the answer is the response.
