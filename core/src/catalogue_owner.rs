@@ -25,6 +25,7 @@ use crate::request::catalogue::{CatalogueAnswer, CatalogueQuestion};
 use crate::settings::Settings;
 use crate::shard_message::{Asker, ShardMessage};
 use crate::storage::{Append, Opened, Snapshot, StorageCommand, StorageError, StorageReply};
+use crate::time::Instant;
 use crate::uuid::Uuid;
 
 /// Questions that may wait for their turn.
@@ -38,12 +39,21 @@ const LOAD_BYTES: usize = 1024 * 1024;
 #[derive(Debug, Default)]
 pub struct CatalogueOwner {
     phase: Phase,
-    waiting: VecDeque<(Asker, CatalogueQuestion)>,
+    waiting: VecDeque<Queued>,
     /// The offset of the next change.
     end: i64,
     /// The offset that the newest snapshot covers.
     covered: i64,
     number: u64,
+}
+
+/// A question that waits for its turn.
+#[derive(Debug)]
+struct Queued {
+    asker: Asker,
+    question: CatalogueQuestion,
+    /// When it is refused instead, if the client said how long it waits.
+    until: Option<Instant>,
 }
 
 /// One change at a time: each is judged by what all before it have made of the catalogue.
@@ -107,8 +117,24 @@ impl CatalogueOwner {
             let answer = refusal(owner, question, ErrorCode::KAFKA_STORAGE_ERROR);
             return owner.tell(asker, answer.into());
         }
-        self.waiting.push_back((asker, question));
+        let until = question.timeout().map(|timeout| owner.now.mono + timeout);
+        self.waiting.push_back(Queued { asker, question, until });
         self.next(owner);
+    }
+
+    /// When the first question that waits is refused; see [`CatalogueOwner::expire`].
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.waiting.iter().filter_map(|queued| queued.until).min()
+    }
+
+    /// Refuses what has waited for longer than its client does, unjudged (`QuorumController`: events with a deadline).
+    pub fn expire(&mut self, owner: &mut Owner<'_>) {
+        let late = |queued: &Queued| queued.until.is_some_and(|until| until <= owner.now.mono);
+        let (late, waiting) = core::mem::take(&mut self.waiting).into_iter().partition::<Vec<_>, _>(late);
+        self.waiting = waiting.into();
+        for Queued { asker, question, .. } in late {
+            owner.tell(asker, question.too_late().into());
+        }
     }
 
     /// Takes the engine's answer.
@@ -243,7 +269,7 @@ impl CatalogueOwner {
     /// Begins the oldest change that waits.
     fn next(&mut self, owner: &mut Owner<'_>) {
         while matches!(self.phase, Phase::Idle)
-            && let Some((asker, question)) = self.waiting.pop_front()
+            && let Some(Queued { asker, question, .. }) = self.waiting.pop_front()
         {
             self.save_now_and_then(owner);
             let (records, answer) = decide(owner, question);
@@ -266,7 +292,7 @@ impl CatalogueOwner {
             Phase::Storing { reply: Reply::Start(_), .. } => return fail_node(owner, error),
             other => unreachable!("{other:?}"),
         }
-        for (asker, question) in core::mem::take(&mut self.waiting) {
+        for Queued { asker, question, .. } in core::mem::take(&mut self.waiting) {
             let answer = refusal(owner, question, ErrorCode::KAFKA_STORAGE_ERROR);
             owner.tell(asker, answer.into());
         }

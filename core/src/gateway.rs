@@ -60,6 +60,8 @@ pub enum Timer {
     Turn(ConnId),
     /// A connection may have been idle for too long.
     Idle(ConnId),
+    /// A change of the catalogue has waited for as long as its client does.
+    Catalogue,
     /// Segments and producers whose time is over.
     Retention,
     /// Compaction.
@@ -378,7 +380,10 @@ impl Gateway {
             }
             Question::Groups => owner.tell(asker, Answer::Groups(self.coordinators.list())),
             Question::Catalogue(question) => match &mut self.catalogue {
-                Some(catalogue) => catalogue.ask(&mut owner, asker, question),
+                Some(catalogue) => {
+                    catalogue.ask(&mut owner, asker, question);
+                    self.watch_catalogue();
+                }
                 None => panic!("shard {} does not own the catalogue", self.around.settings.shard),
             },
         }
@@ -486,6 +491,12 @@ impl Gateway {
                     self.upkeep.cleaner.look(&mut self.around.owner(now, out), &mut self.partitions);
                     self.timers.set(Timer::Cleaner, now.mono + cleaner_backoff(self.around.image.broker()));
                 }
+                Timer::Catalogue => {
+                    if let Some(catalogue) = &mut self.catalogue {
+                        catalogue.expire(&mut self.around.owner(now, out));
+                        self.watch_catalogue();
+                    }
+                }
                 Timer::Groups => {
                     self.coordinators.tick(&mut self.around.owner(now, out), &mut self.partitions);
                     self.watch_groups();
@@ -500,6 +511,12 @@ impl Gateway {
                     self.timers.set(Timer::Retention, now.mono + pause);
                 }
             }
+        }
+    }
+
+    fn watch_catalogue(&mut self) {
+        if let Some(at) = self.catalogue.as_ref().and_then(CatalogueOwner::next_deadline) {
+            self.timers.set(Timer::Catalogue, at);
         }
     }
 
@@ -523,7 +540,12 @@ impl Gateway {
         // Parked fetches would keep the node for as long as their clients like.
         let parked = self.timers.keys().filter_map(|timer| match timer {
             Timer::Request(conn, request) => Some((conn, request)),
-            Timer::Turn(_) | Timer::Idle(_) | Timer::Retention | Timer::Cleaner | Timer::Groups => None,
+            Timer::Turn(_)
+            | Timer::Idle(_)
+            | Timer::Catalogue
+            | Timer::Retention
+            | Timer::Cleaner
+            | Timer::Groups => None,
         });
         for (conn, request) in parked.collect::<Vec<_>>() {
             self.with_pending(now, conn, request, out, request::Pending::hurry);

@@ -5,6 +5,7 @@ mod support;
 use std::time::Duration;
 
 use kelpgate_core::connection::BEGUN_PER_TURN;
+use kelpgate_core::ids::LogId;
 use kelpgate_core::machine::CloseReason;
 use kelpgate_core::protocol::api_versions::ApiVersionsRequest;
 use kelpgate_core::protocol::create_topics::{CreatableTopic, CreateTopicsRequest};
@@ -21,6 +22,7 @@ use kelpgate_core::protocol::produce::{
 };
 use kelpgate_core::protocol::wire::Records;
 use kelpgate_core::protocol::{ErrorCode, Response};
+use kelpgate_core::record::compact::emptied;
 use kelpgate_core::record::{Batch, Batches};
 use kelpgate_core::storage::StorageError;
 use support::{World, batch, batch_from};
@@ -474,4 +476,113 @@ fn appends_that_arrive_together_are_begun_over_several_turns_in_order() {
         world.pass(Duration::from_micros(1));
     }
     assert_eq!(offsets, (0..200).collect::<Vec<i64>>());
+}
+
+/// A change that is judged is carried out, however long that takes; what waits behind it is refused in its time.
+#[test]
+fn changes_that_wait_for_longer_than_their_clients_are_refused_unjudged() {
+    for shards in [1, 3] {
+        let mut world = World::new(shards);
+        let conns = [0; 4].map(|_| world.connect(usize::from(shards) - 1));
+        let topic = |name: &str| CreatableTopic {
+            name: name.into(),
+            num_partitions: 1,
+            replication_factor: 1,
+            ..Default::default()
+        };
+        let request = |name, timeout_ms| CreateTopicsRequest {
+            topics: vec![topic(name)],
+            timeout_ms,
+            ..Default::default()
+        };
+        world.engine_answers = false;
+        for (conn, name, timeout) in [(0, "a", 100), (1, "b", 300), (2, "c", 200), (3, "d", 1000)] {
+            world.send(conns[conn], 7, request(name, timeout));
+        }
+        let answers = |world: &mut World| {
+            conns.map(|conn| match world.receive(conn) {
+                Some(Response::CreateTopics(response)) => Some(response.topics[0].error_code),
+                Some(other) => panic!("{other:?}"),
+                None => None,
+            })
+        };
+        let late = Some(ErrorCode::REQUEST_TIMED_OUT);
+        world.pass(Duration::from_millis(199));
+        assert_eq!(answers(&mut world), [None; 4]);
+        world.pass(Duration::from_millis(2));
+        assert_eq!(answers(&mut world), [None, None, late, None]);
+        world.pass(Duration::from_millis(100));
+        assert_eq!(answers(&mut world), [None, late, None, None]);
+        world.engine_answers = true;
+        world.settle();
+        let done = Some(ErrorCode::NONE);
+        assert_eq!(answers(&mut world), [done, None, None, done]);
+        // Those refused were not made.
+        let Response::Metadata(all) =
+            world.ask(conns[0], 12, MetadataRequest { topics: None, ..Default::default() })
+        else {
+            panic!()
+        };
+        let names: Vec<_> = all.topics.iter().filter_map(|topic| topic.name.as_deref()).collect();
+        assert_eq!(names, ["a", "d"]);
+    }
+}
+
+/// Old formats have nothing for a batch that compaction has emptied, and their readers would ask for the same offset for
+/// ever.
+#[test]
+fn an_old_reader_is_led_past_batches_that_compaction_has_emptied() {
+    for (version, shards) in [(0, 1), (3, 3), (4, 1)] {
+        let mut world = World::new(shards);
+        let conn = world.connect(0);
+        create(&mut world, conn, "t", 1);
+        for value in ["a", "b", "c", "d"] {
+            produce(&mut world, conn, "t", 0, &[value]);
+        }
+        let topic = world.topic_id(conn, "t");
+        let log = LogId { topic, partition: 0 };
+        let owner = usize::from(log.owner(shards).0);
+        world.engine(owner).rewrite(log, |bytes| {
+            let batch = Batch::first(bytes).unwrap();
+            match batch.base_offset() {
+                1 | 2 => emptied(&batch).unwrap(),
+                _ => bytes.clone(),
+            }
+        });
+        // One batch at a time.
+        let mut request = fetch_request("t", &[(0, 1)], 1, 500);
+        request.topics[0].partitions[0].partition_max_bytes = 1;
+        world.send(conn, version, request);
+        let Some(Response::Fetch(response)) = world.receive(conn) else { panic!("version {version}") };
+        let records = response.responses[0].partitions[0].records.as_ref().unwrap().concat();
+        let first = i64::from_be_bytes(*records.first_chunk().expect("records"));
+        assert_eq!(first, if version < 4 { 3 } else { 1 }, "version {version}");
+    }
+}
+
+/// A wake costs what has changed: one question to one owner, however many partitions are watched.
+#[test]
+fn a_parked_fetch_over_many_partitions_asks_only_the_one_that_has_more() {
+    const PARTITIONS: i32 = 300;
+    let mut world = World::new(3);
+    let (reader, writer) = (world.connect(1), world.connect(0));
+    create(&mut world, writer, "t", PARTITIONS);
+    let all: Vec<(i32, i64)> = (0..PARTITIONS).map(|partition| (partition, 0)).collect();
+    world.send(reader, 12, fetch_request("t", &all, 10_000, 60_000));
+    assert_eq!(world.receive(reader), None);
+    produce(&mut world, writer, "t", 7, &["opens the partition"]);
+    let before = world.messages;
+    let rounds = 20;
+    for _ in 0..rounds {
+        produce(&mut world, writer, "t", 7, &["more"]);
+    }
+    // To the owner and back for the append, and for the wake; nothing for the 299 others.
+    assert!(world.messages - before <= rounds * 5, "{} messages", world.messages - before);
+    assert_eq!(world.receive(reader), None);
+    let long = "x".repeat(10_000);
+    produce(&mut world, writer, "t", 200, &[&long]);
+    let found = batches(world.receive(reader));
+    let some: Vec<i32> =
+        found.iter().filter(|(_, _, batches)| !batches.is_empty()).map(|found| found.0).collect();
+    assert_eq!(some, [7, 200]);
 }

@@ -3,15 +3,16 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::group::find_coordinator;
 use super::home::Home;
 use super::{Begun, Pending};
-use crate::catalogue::metadata;
+use crate::catalogue::{self as change, metadata};
 use crate::ids::ShardId;
-use crate::protocol::Str;
 use crate::protocol::find_coordinator::FindCoordinatorRequest;
 use crate::protocol::metadata::MetadataRequest;
+use crate::protocol::{ErrorCode, Str};
 use crate::protocol::{Request, Response};
 use crate::shard_message::{Answer, Question, ShardMessage};
 
@@ -24,6 +25,33 @@ pub enum CatalogueQuestion {
     CreateOnDemand(Vec<Str>),
     /// A block of producer ids for one shard.
     ProducerIds,
+}
+
+impl CatalogueQuestion {
+    /// How long it may wait for its turn, if its client said so.
+    pub fn timeout(&self) -> Option<Duration> {
+        match self {
+            CatalogueQuestion::Change { request, .. } => {
+                let millis = change::timeout_ms(request)?;
+                Some(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
+            }
+            CatalogueQuestion::CreateOnDemand(_) | CatalogueQuestion::ProducerIds => None,
+        }
+    }
+
+    /// The answer when it has waited for that long.
+    pub fn too_late(self) -> CatalogueAnswer {
+        match self {
+            CatalogueQuestion::Change { request, version, .. } => {
+                match change::refused(version, &request, ErrorCode::REQUEST_TIMED_OUT) {
+                    Some(response) => CatalogueAnswer::Changed(response),
+                    None => panic!("{:?} has no timeout", request.api_key()),
+                }
+            }
+            CatalogueQuestion::CreateOnDemand(_) => CatalogueAnswer::Created,
+            CatalogueQuestion::ProducerIds => CatalogueAnswer::ProducerIds(None),
+        }
+    }
 }
 
 /// What the owner of the catalogue answers.

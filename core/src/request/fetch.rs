@@ -12,6 +12,7 @@ use core::time::Duration;
 
 use alloc::sync::Arc;
 
+use super::fetch_answer::Readable;
 use super::home::{Home, Parts};
 use super::{Begun, Pending, fetch_answer};
 use crate::fetch::session::{PartitionName, Resolved, SessionError, SessionRequest, Target};
@@ -41,6 +42,10 @@ pub struct Fetching {
     stage: Stage,
     /// What is awaited: the index in `reads`.
     parts: Parts<usize>,
+    /// Bytes found by the reads that were probed.
+    found: usize,
+    /// Reads that have something to say at once, whatever the bytes: refused or diverging.
+    urgent: usize,
 }
 
 /// The read of one target.
@@ -48,6 +53,8 @@ pub struct Fetching {
 pub struct Read {
     log: Option<LogId>,
     pub(super) state: ReadState,
+    /// Where collecting begins, or goes on.
+    from: i64,
 }
 
 /// How far the read of one partition is.
@@ -57,6 +64,21 @@ pub enum ReadState {
     Refused(ErrorCode),
     Probed(Probed),
     Collected(Probed, Pieces),
+}
+
+impl ReadState {
+    /// What it adds to [`Fetching::found`] and [`Fetching::urgent`].
+    fn weight(&self) -> (usize, usize) {
+        match self {
+            ReadState::Refused(_) | ReadState::Probed(Probed { found: Found::Diverging { .. }, .. }) => {
+                (0, 1)
+            }
+            ReadState::Probed(Probed { found: Found::Bytes(bytes), .. }) => (*bytes, 0),
+            ReadState::Probed(Probed { found: Found::Nothing, .. })
+            | ReadState::Asked
+            | ReadState::Collected(..) => (0, 0),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +158,8 @@ fn start(home: &mut Home<'_>, request: &FetchRequest, session: Resolved) -> Fetc
         deadline: home.now.mono + wait,
         stage: Stage::Probing,
         parts: Parts::default(),
+        found: 0,
+        urgent: 0,
         session,
     };
     for index in 0..fetching.session.targets.len() {
@@ -147,35 +171,76 @@ fn start(home: &mut Home<'_>, request: &FetchRequest, session: Resolved) -> Fetc
 impl Fetching {
     fn probe(&mut self, home: &mut Home<'_>, index: usize) {
         let target = &self.session.targets[index];
-        let read = match home.find(
+        let (log, state) = match home.find(
             &target.name.topic,
             target.name.topic_id,
             self.session.by_id,
             target.name.partition,
         ) {
-            Err(error) => Read { log: None, state: ReadState::Refused(error) },
+            Err(error) => (None, ReadState::Refused(error)),
             Ok(log) => {
                 home.ask(self.parts.expect(index), log, PartitionQuestion::Probe(position(target)));
-                Read { log: Some(log), state: ReadState::Asked }
+                (Some(log), ReadState::Asked)
             }
         };
-        self.reads.push(read);
+        self.reads.push(Read { log, state: ReadState::Asked, from: target.fetch_offset });
+        self.set(index, state);
     }
 
     /// Takes one owner's answer; gives the response when the fetch is done.
     pub fn told(&mut self, home: &mut Home<'_>, part: u32, answer: PartitionAnswer) -> Option<FetchResponse> {
-        let read = self.parts.take(part).and_then(|index| self.reads.get_mut(index))?;
-        match (answer, &read.state) {
-            (PartitionAnswer::Probed(Ok(probed)), _) => read.state = ReadState::Probed(probed),
+        let index = self.parts.take(part)?;
+        let state = match (answer, &self.reads.get(index)?.state) {
+            (PartitionAnswer::Probed(Ok(probed)), _) => ReadState::Probed(probed),
             (PartitionAnswer::Probed(Err(error)) | PartitionAnswer::Collected(Err(error)), _) => {
-                read.state = ReadState::Refused(error);
+                ReadState::Refused(error)
             }
             (PartitionAnswer::Collected(Ok(pieces)), ReadState::Probed(probed)) => {
-                read.state = ReadState::Collected(*probed, pieces);
+                self.collected(home, index, *probed, pieces)?
             }
             (other, state) => panic!("a fetch was answered with {other:?} in {state:?}"),
+        };
+        self.set(index, state);
+        // The partition that has just been heard of is watched again; the others still are.
+        if self.stage == Stage::Parked && !self.is_enough(home.now.mono) {
+            self.parts.expect_again(part as usize, index);
+            self.watch(home, part as usize, index);
+            return None;
         }
         self.advance(home)
+    }
+
+    fn set(&mut self, index: usize, state: ReadState) {
+        let Some(read) = self.reads.get_mut(index) else { return };
+        let ((found, urgent), (more, now_urgent)) = (read.state.weight(), state.weight());
+        self.found = self.found - found + more;
+        self.urgent = self.urgent - urgent + now_urgent;
+        read.state = state;
+    }
+
+    /// The engine has read. Batches that compaction has emptied are nothing in the formats of old readers, which would
+    /// ask for the same offset for ever: for them it reads on.
+    fn collected(
+        &mut self,
+        home: &mut Home<'_>,
+        index: usize,
+        probed: Probed,
+        pieces: Pieces,
+    ) -> Option<ReadState> {
+        let (read, target) = (self.reads.get_mut(index)?, &self.session.targets[index]);
+        let max_bytes = usize::try_from(target.max_bytes).unwrap_or(0).min(self.max_bytes);
+        match fetch_answer::readable(home, pieces, read.from, max_bytes) {
+            Err(error) => Some(ReadState::Refused(error)),
+            Ok(Readable { records, next: Some(next) })
+                if records.is_empty() && read.from < next && next < probed.high_watermark =>
+            {
+                read.from = next;
+                let question = PartitionQuestion::Collect { from: next, max_bytes };
+                home.ask(self.parts.expect(index), read.log?, question);
+                None
+            }
+            Ok(Readable { records, .. }) => Some(ReadState::Collected(probed, records)),
+        }
     }
 
     /// Does what can be done now.
@@ -189,59 +254,33 @@ impl Fetching {
                 self.park(home);
                 None
             }
-            Stage::Parked => {
-                self.watch_again(home);
-                None
-            }
+            Stage::Parked => None,
         }
     }
 
     /// Whether it can be answered now (`DelayedFetch.tryComplete`).
     fn is_enough(&self, now: Instant) -> bool {
-        let mut bytes = 0;
-        for read in &self.reads {
-            match &read.state {
-                ReadState::Refused(_) | ReadState::Probed(Probed { found: Found::Diverging { .. }, .. }) => {
-                    return true;
-                }
-                ReadState::Probed(Probed { found: Found::Bytes(more), .. }) => bytes += more,
-                ReadState::Probed(Probed { found: Found::Nothing, .. })
-                | ReadState::Asked
-                | ReadState::Collected(..) => {}
-            }
-        }
-        bytes >= self.min_bytes || now >= self.deadline || self.reads.is_empty()
+        self.urgent > 0 || self.found >= self.min_bytes || now >= self.deadline || self.reads.is_empty()
     }
 
     /// Has every owner say when there is more.
     fn park(&mut self, home: &mut Home<'_>) {
         self.stage = Stage::Parked;
         for index in 0..self.reads.len() {
-            self.watch(home, index);
+            let part = self.parts.expect(index);
+            self.watch(home, part, index);
         }
     }
 
-    /// The partition that has just been heard of is watched again; the others still are.
-    fn watch_again(&mut self, home: &mut Home<'_>) {
-        let awaited: alloc::collections::BTreeSet<usize> = self.parts.awaited().copied().collect();
-        for index in 0..self.reads.len() {
-            if !awaited.contains(&index) {
-                self.watch(home, index);
+    fn watch(&mut self, home: &mut Home<'_>, part: usize, index: usize) {
+        match self.reads.get(index) {
+            Some(Read { log: Some(log), state: ReadState::Probed(probed), .. }) => {
+                let position = position(&self.session.targets[index]);
+                let known_high_watermark = probed.high_watermark;
+                home.ask(part, *log, PartitionQuestion::Watch { position, known_high_watermark });
             }
+            other => panic!("a fetch that has {other:?} is answered, not parked"),
         }
-    }
-
-    fn watch(&mut self, home: &mut Home<'_>, index: usize) {
-        let Some(Read { log: Some(log), state: ReadState::Probed(probed) }) = self.reads.get(index) else {
-            return;
-        };
-        let question = PartitionQuestion::Watch {
-            position: position(&self.session.targets[index]),
-            known_high_watermark: probed.high_watermark,
-        };
-        let log = *log;
-        let part = self.parts.expect(index);
-        home.ask(part, log, question);
     }
 
     /// Asks for the records that fit, in the order of the request. The first that has any gives at least one batch,
@@ -252,7 +291,7 @@ impl Fetching {
         let mut left = self.max_bytes;
         let mut first = true;
         for index in 0..self.reads.len() {
-            let Some(Read { log: Some(log), state: ReadState::Probed(probed) }) = self.reads.get(index)
+            let Some(Read { log: Some(log), state: ReadState::Probed(probed), from }) = self.reads.get(index)
             else {
                 continue;
             };
@@ -262,7 +301,7 @@ impl Fetching {
                 break;
             }
             let max_bytes = usize::try_from(target.max_bytes).unwrap_or(0).min(left);
-            let (log, from) = (*log, target.fetch_offset);
+            let (log, from) = (*log, *from);
             left -= available.min(max_bytes);
             first = false;
             let part = self.parts.expect(index);

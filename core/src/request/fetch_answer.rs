@@ -28,7 +28,7 @@ pub(super) fn finish(fetching: &mut Fetching, home: &mut Home<'_>) -> FetchRespo
     let mut data = Vec::with_capacity(fetching.reads.len());
     for (target, read) in fetching.session.targets.iter().zip(&mut fetching.reads) {
         let state = core::mem::replace(&mut read.state, ReadState::Asked);
-        data.push(partition(home, target, state, &mut room, fetching.read_committed));
+        data.push(partition(target, state, &mut room, fetching.read_committed));
     }
     let answered: Vec<Answered<'_>> = fetching.session.targets.iter().zip(&data).map(outcome).collect();
     let random = &mut *home.random;
@@ -92,23 +92,14 @@ impl Room {
     }
 }
 
-fn partition(
-    home: &mut Home<'_>,
-    target: &Target,
-    state: ReadState,
-    room: &mut Room,
-    read_committed: bool,
-) -> PartitionData {
+fn partition(target: &Target, state: ReadState, room: &mut Room, read_committed: bool) -> PartitionData {
     let index = target.name.partition;
     let mut data = match state {
         ReadState::Refused(error) => refused(index, error),
         ReadState::Probed(probed) => seen(index, &probed),
-        ReadState::Collected(probed, pieces) => match readable(home, target, pieces) {
-            Err(error) => refused(index, error),
-            Ok(pieces) => {
-                PartitionData { records: Some(room.take(pieces, target.max_bytes)), ..seen(index, &probed) }
-            }
-        },
+        ReadState::Collected(probed, pieces) => {
+            PartitionData { records: Some(room.take(pieces, target.max_bytes)), ..seen(index, &probed) }
+        }
         ReadState::Asked => panic!("a fetch was answered before its reads"),
     };
     // No transaction is ever open here, so none was aborted: an empty list for those who ask, null for the others.
@@ -143,13 +134,25 @@ fn seen(partition_index: i32, probed: &Probed) -> PartitionData {
     data
 }
 
+/// Records as the reader gets them.
+pub(super) struct Readable {
+    pub(super) records: Pieces,
+    /// The offset after what was converted for a reader of old formats; none for others, who see it themselves.
+    pub(super) next: Option<i64>,
+}
+
 /// The records in a format that readers of this version know.
-fn readable(home: &mut Home<'_>, target: &Target, pieces: Pieces) -> Result<Pieces, ErrorCode> {
+pub(super) fn readable(
+    home: &mut Home<'_>,
+    pieces: Pieces,
+    from: i64,
+    max_bytes: usize,
+) -> Result<Readable, ErrorCode> {
     if home.version < BATCHES_V2 {
-        let (from, max_bytes) = (target.fetch_offset, usize::try_from(target.max_bytes).unwrap_or(0));
         let format = if home.version < 2 { MessageFormat::V0 } else { MessageFormat::V1 };
         let converted = legacy::down_convert(pieces.concat(), format, from, max_bytes, home.codecs);
-        return converted.map(|converted| converted.records.into()).map_err(|error| error.code());
+        let converted = converted.map_err(|error| error.code())?;
+        return Ok(Readable { records: converted.records.into(), next: Some(converted.next_offset) });
     }
     if home.version < ZSTD {
         let mut batches = StoredBatches::new(pieces.clone());
@@ -159,5 +162,5 @@ fn readable(home: &mut Home<'_>, target: &Target, pieces: Pieces) -> Result<Piec
             return Err(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE);
         }
     }
-    Ok(pieces)
+    Ok(Readable { records: pieces, next: None })
 }

@@ -178,9 +178,11 @@ impl<P> Parts<P> {
         Some(place)
     }
 
-    /// The places that are still expected.
-    pub fn awaited(&self) -> impl Iterator<Item = &P> {
-        self.places.iter().flatten()
+    /// Expects a part once more that has come: so what is asked again and again takes no more room.
+    pub fn expect_again(&mut self, part: usize, place: P) {
+        let known = self.places.get_mut(part).map(|known| known.replace(place).is_none());
+        assert!(known == Some(true), "part {part} is still to come, or was never asked for");
+        self.missing += 1;
     }
 
     /// Expects nothing any more; gives the numbers and places of what was expected.

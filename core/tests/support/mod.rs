@@ -12,10 +12,12 @@ use kelpgate_core::ids::{ConnId, ShardId, Ticket};
 use kelpgate_core::inquiry::{AdminAnswer, AdminQuestion};
 use kelpgate_core::machine::{CloseReason, Input, Outbox, Output, PeerInfo};
 use kelpgate_core::pieces::Pieces;
+use kelpgate_core::protocol::metadata::{MetadataRequest, MetadataRequestTopic};
 use kelpgate_core::protocol::{ApiKey, Request, RequestHeader, Response, decode_response, encode_request};
 use kelpgate_core::record::{BatchBuilder, BatchFields};
 use kelpgate_core::settings::Settings;
 use kelpgate_core::time::{Instant, Now, WallTime};
+use kelpgate_core::uuid::Uuid;
 
 /// What a decoded answer may take.
 const BUDGET: usize = 16 << 20;
@@ -28,6 +30,8 @@ pub struct World {
     told: Option<AdminAnswer>,
     /// Whether answers of the engine are let go at once.
     pub engine_answers: bool,
+    /// Messages between shards.
+    pub messages: usize,
 }
 
 struct Shard {
@@ -63,6 +67,7 @@ impl World {
             next_conn: 0,
             told: None,
             engine_answers: true,
+            messages: 0,
         };
         for shard in 0..shards {
             let settings = Settings {
@@ -177,6 +182,14 @@ impl World {
         self.told.take().expect("an answer")
     }
 
+    /// The id of a topic.
+    pub fn topic_id(&mut self, conn: ConnId, name: &str) -> Uuid {
+        let topics = vec![MetadataRequestTopic { name: Some(name.into()), ..Default::default() }];
+        let request = MetadataRequest { topics: Some(topics), ..Default::default() };
+        let Response::Metadata(response) = self.ask(conn, 12, request) else { panic!() };
+        response.topics[0].topic_id
+    }
+
     /// Why the connection was closed, if it was.
     pub fn closed(&self, conn: ConnId) -> Option<&CloseReason> {
         self.conns[&conn].closed.as_ref()
@@ -250,6 +263,7 @@ impl World {
             }
             Output::Store { ticket, command } => self.shards[shard].engine.submit(ticket, command),
             Output::ToShard { to, message } => {
+                self.messages += 1;
                 self.input(usize::from(to.0), Input::FromShard { from: ShardId(shard as u16), message });
             }
             Output::Drained => self.shards[shard].drained = true,
