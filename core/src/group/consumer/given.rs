@@ -17,11 +17,6 @@ impl Given {
         self.0.is_empty()
     }
 
-    /// How many partitions there are.
-    pub fn len(&self) -> usize {
-        self.0.values().map(BTreeMap::len).sum()
-    }
-
     /// The epoch at which a partition was given, if it is here.
     pub fn epoch_of(&self, topic: Uuid, partition: i32) -> Option<i32> {
         self.0.get(&topic)?.get(&partition).copied()
@@ -76,6 +71,13 @@ impl Given {
     /// Whether all that a member reports is among these.
     pub fn covers(&self, owned: &[TopicPartitions]) -> bool {
         reported(owned).all(|(topic, partition)| self.contains(topic, partition))
+    }
+
+    /// Whether both have the same partitions, whenever they were given.
+    pub fn has_the_partitions_of(&self, other: &Given) -> bool {
+        let places =
+            |given: &Given| given.iter().map(|(topic, partition, _)| (topic, partition)).collect::<Vec<_>>();
+        places(self) == places(other)
     }
 
     /// Without the epochs.

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use rand_chacha::rand_core::Rng;
 
 use super::admission::{Admission, Refusal, check_form, owned};
-use super::member::{Description, JOIN_EPOCH, Standing};
+use super::member::{Description, JOIN_EPOCH};
 use super::reconcile::Reconciliation;
 use super::{ConsumerGroup, writing};
 use crate::group::assignor::Partitions;
@@ -63,7 +63,6 @@ impl ConsumerGroup {
         if let Admission::Replaces(old) = &admission {
             self.replace_member(step, group_id, old, &id);
         }
-        let assigned_before = self.member(&id).map(|member| member.standing.assigned.to_partitions());
         let change = self.describe_member(step, group_id, &id, request, client);
         self.maybe_resolve(step);
         if change == SubscriptionChange::Known || self.must_look_at_topics(step.image) {
@@ -71,19 +70,19 @@ impl ConsumerGroup {
         }
         self.maybe_assign(step, group_id, config.assignment_interval);
         let changed = change != SubscriptionChange::None;
-        self.reconcile(step, group_id, &id, changed, owned(request));
+        let is_new = self.reconcile(step, group_id, &id, changed, owned(request));
         self.start_session(step.now.mono, &id, config.session_timeout);
-        let standing = self.member(&id).map_or_else(Standing::new, |member| member.standing.clone());
-        let is_new = assigned_before.unwrap_or_default() != standing.assigned.to_partitions();
         let tells = request.member_epoch == JOIN_EPOCH || is_full(request) || is_new;
+        let (member_epoch, assigned) = match self.member(&id) {
+            Some(member) => (member.standing.epoch, tells.then(|| member.standing.assigned.to_answer())),
+            None => (JOIN_EPOCH, None),
+        };
         Ok(ConsumerGroupHeartbeatResponse {
             member_id: Some(id),
-            member_epoch: standing.epoch,
+            member_epoch,
             heartbeat_interval_ms: config.heartbeat_interval_ms,
-            assignment: tells.then(|| Assignment {
-                topic_partitions: standing.assigned.to_answer(),
-                ..Default::default()
-            }),
+            assignment: assigned
+                .map(|topic_partitions| Assignment { topic_partitions, ..Default::default() }),
             ..Default::default()
         })
     }
@@ -98,7 +97,7 @@ impl ConsumerGroup {
         client: &Client,
     ) -> SubscriptionChange {
         let known = self.member(id).map(|member| &member.description);
-        let before = known.cloned().unwrap_or_else(Description::new);
+        let before = known.cloned().unwrap_or_default();
         let names = request.subscribed_topic_names.as_deref().map(|names| self.subscriptions.shared(names));
         let after = updated(&before, request, names, client);
         if known.is_some() && after == before {
@@ -133,7 +132,8 @@ impl ConsumerGroup {
         }
     }
 
-    /// Moves a member one step towards its target and lets its time to revoke begin or end.
+    /// Moves a member one step towards its target and lets its time to revoke begin or end. Tells whether other partitions
+    /// are assigned to it now.
     pub(super) fn reconcile(
         &mut self,
         step: &mut Step<'_>,
@@ -141,12 +141,10 @@ impl ConsumerGroup {
         id: &Str,
         subscription_changed: bool,
         owned: Option<&[TopicPartitions]>,
-    ) {
-        let Some(member) = self.members.get(id) else { return };
-        let known = member.standing.is_reconciled_to(self.assignment_epoch) && !subscription_changed;
-        // A member that is not known yet stands in no record.
-        if known {
-            return;
+    ) -> bool {
+        let Some(member) = self.members.get(id) else { return false };
+        if !subscription_changed && member.standing.is_reconciled_to(self.assignment_epoch) {
+            return false;
         }
         let (no, image, nothing) = (member.no, step.image, Partitions::new());
         let next = Reconciliation {
@@ -165,10 +163,12 @@ impl ConsumerGroup {
         }
         .next(&member.standing);
         if next == member.standing {
-            return;
+            return false;
         }
+        let is_new = !next.assigned.has_the_partitions_of(&member.standing.assigned);
         self.put(step, writing::standing(group_id, id, Some(&next)));
         self.time_revocation(step.now.mono, id);
+        is_new
     }
 }
 

@@ -41,9 +41,9 @@ pub struct Description {
     pub classic: Option<ClassicMember>,
 }
 
-impl Description {
+impl Default for Description {
     /// Of a member that has said nothing yet.
-    pub fn new() -> Description {
+    fn default() -> Description {
         Description {
             instance_id: None,
             rack_id: None,
@@ -55,7 +55,9 @@ impl Description {
             classic: None,
         }
     }
+}
 
+impl Description {
     /// The value of its record.
     pub fn to_record(&self) -> ConsumerGroupMemberMetadataValue {
         ConsumerGroupMemberMetadataValue {
@@ -146,9 +148,9 @@ pub struct Standing {
     pub pending_revocation: Given,
 }
 
-impl Standing {
+impl Default for Standing {
     /// Of a member that has just come.
-    pub fn new() -> Standing {
+    fn default() -> Standing {
         Standing {
             epoch: JOIN_EPOCH,
             previous_epoch: -1,
@@ -157,7 +159,9 @@ impl Standing {
             pending_revocation: Given::default(),
         }
     }
+}
 
+impl Standing {
     /// Whether nothing is left to do up to this target epoch.
     pub fn is_reconciled_to(&self, target_epoch: i32) -> bool {
         self.state == MemberState::Stable && self.epoch == target_epoch

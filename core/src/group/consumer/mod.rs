@@ -56,6 +56,8 @@ pub struct ConsumerGroup {
     recorded: bool,
     /// Whether a record of Kafka 4.0 about its topics stands in the log.
     has_partition_metadata: bool,
+    /// Whether the epoch of its assignment stands in the log.
+    has_assignment: bool,
     assignment_epoch: i32,
     /// Milliseconds since 1970; 0 when unknown.
     assignment_time: i64,
@@ -98,6 +100,7 @@ impl ConsumerGroup {
             metadata_hash: 0,
             recorded: false,
             has_partition_metadata: false,
+            has_assignment: false,
             assignment_epoch: 1,
             assignment_time: 0,
             members: BTreeMap::new(),
@@ -111,9 +114,13 @@ impl ConsumerGroup {
         }
     }
 
-    /// Whether it need not be kept: it has no members and no record.
+    /// Whether it need not be kept: nothing of it is in the log. While loading, any of its records may come first.
     pub fn is_nothing(&self) -> bool {
-        !self.recorded && self.members.is_empty()
+        let has_records = self.recorded || self.has_partition_metadata || self.has_assignment;
+        !has_records
+            && self.members.is_empty()
+            && self.targets.is_empty()
+            && self.subscriptions.regexes().len() == 0
     }
 
     pub fn has_members(&self) -> bool {

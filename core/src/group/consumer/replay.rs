@@ -39,7 +39,7 @@ impl ConsumerGroup {
             }
             GroupRecord::ConsumerGroupCurrentMemberAssignment(key, None) => {
                 if self.members.contains_key(&key.member) {
-                    self.replay_standing(&key.member, Standing::new());
+                    self.replay_standing(&key.member, Standing::default());
                 }
             }
             GroupRecord::ConsumerGroupRegularExpression(key, value) => {
@@ -58,6 +58,7 @@ impl ConsumerGroup {
 
     fn replay_assignment_epoch(&mut self, value: Option<&ConsumerGroupTargetAssignmentMetadataValue>) {
         let initial = ConsumerGroup::new();
+        self.has_assignment = value.is_some();
         self.assignment_epoch = value.map_or(initial.assignment_epoch, |value| value.assignment_epoch);
         self.assignment_time = value.map_or(initial.assignment_time, |value| value.assignment_timestamp);
     }
@@ -108,7 +109,8 @@ impl ConsumerGroup {
                 let no = MemberNo(self.last_number);
                 let id = entry.key().clone();
                 self.numbers.insert(no, id.clone());
-                let member = Member { no, id, description: Description::new(), standing: Standing::new() };
+                let member =
+                    Member { no, id, description: Description::default(), standing: Standing::default() };
                 self.subscriptions.add(&member.description);
                 entry.insert(member)
             }

@@ -65,7 +65,8 @@ impl ConsumerGroup {
             .values()
             .map(|member| distinct.number(&member.description, &self.subscriptions, image))
             .collect();
-        let topics_of = topics_of.iter().map(|number| distinct.0.get(*number).map_or(&[][..], |it| &it.2));
+        let topics_of =
+            topics_of.iter().map(|number| distinct.0.get(*number).map_or(&[][..], |known| &known.ids));
         let subscribers: Vec<Subscriber<'_>> = self
             .members
             .values()
@@ -95,20 +96,27 @@ impl ConsumerGroup {
     }
 }
 
-/// The distinct subscriptions of a group's members with the ids of their topics: looked up once for all that share one.
+/// The distinct subscriptions of a group's members: their topics are looked up once for all that share one.
 #[derive(Default)]
-struct Distinct(Vec<(Arc<[Str]>, Option<Str>, Vec<Uuid>)>);
+struct Distinct(Vec<Subscription>);
+
+struct Subscription {
+    names: Arc<[Str]>,
+    regex: Option<Str>,
+    /// Of the topics that exist.
+    ids: Vec<Uuid>,
+}
 
 impl Distinct {
     fn number(&mut self, description: &Description, subscriptions: &Subscriptions, image: &Image) -> usize {
-        let same = |(names, regex, _): &(Arc<[Str]>, Option<Str>, Vec<Uuid>)| {
-            Arc::ptr_eq(names, &description.names) && *regex == description.regex
+        let same = |known: &Subscription| {
+            Arc::ptr_eq(&known.names, &description.names) && known.regex == description.regex
         };
         if let Some(number) = self.0.iter().position(same) {
             return number;
         }
-        let ids = subscriptions.ids(description, image);
-        self.0.push((description.names.clone(), description.regex.clone(), ids));
+        let (names, regex) = (description.names.clone(), description.regex.clone());
+        self.0.push(Subscription { names, regex, ids: subscriptions.ids(description, image) });
         self.0.len() - 1
     }
 }

@@ -4,6 +4,7 @@
 mod admission;
 mod conversation;
 mod offsets;
+pub mod page;
 mod regex;
 mod simulation;
 mod talk;

@@ -2,12 +2,15 @@
 //! stands next. Lists are partitions of topic 1; those of topic 2 have 20 added.
 
 use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Reconciliation, must_be_fenced};
 use crate::group::consumer::given::Given;
 use crate::group::consumer::member::MemberState::{self, *};
 use crate::group::consumer::member::Standing;
+use crate::group::consumer::tests::page::documented;
 use crate::protocol::consumer_group_heartbeat::TopicPartitions;
 use crate::uuid::Uuid;
 
@@ -224,6 +227,22 @@ fn cell_by_cell() {
         }
         let expected = if after == before { 2 } else { previous(cell) };
         assert_eq!(after.previous_epoch, expected, "{}", cell.why);
+    }
+    documented("Reconciliation", CELLS.iter().map(row));
+}
+
+/// A cell as the page has it.
+fn row(cell: &Cell) -> String {
+    let epoch = if cell.before.1 == cell.after.1 { "its own" } else { "the target's" };
+    format!("| {} | {} | {} | {epoch} |", cell.why, name(cell.before.0), name(cell.after.0))
+}
+
+fn name(state: MemberState) -> &'static str {
+    match state {
+        Stable => "STABLE",
+        UnrevokedPartitions => "UNREVOKED_PARTITIONS",
+        UnreleasedPartitions => "UNRELEASED_PARTITIONS",
+        Unknown => "UNKNOWN",
     }
 }
 

@@ -3,6 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::page::{answer_row, documented};
 use super::talk::{GROUP, Talk, beat, heard, join};
 use crate::group::record::{ConsumerGroupCurrentMemberAssignmentValue, GroupRecord, MemberKey};
 use crate::protocol::Str;
@@ -54,6 +55,7 @@ fn the_form_row_by_row() {
             assert_eq!(talk.log.len(), written, "{why}: a refusal leaves nothing");
         }
     }
+    documented("Requests", FORM.iter().map(|(why, .., error)| answer_row(why, *error)));
 }
 
 #[test]
@@ -73,6 +75,25 @@ fn without_a_group_only_a_join_is_heard() {
     assert_eq!(heard(&talk.send(&beat("a", 2))), (25, 0, None));
 }
 
+/// What a member that has epoch 3, had epoch 2 before and owns partitions 0 and 1 may send.
+fn epochs(topic: Uuid) -> Vec<(&'static str, ConsumerGroupHeartbeatRequest, i16)> {
+    vec![
+        ("the epoch it has", beat("a", 3), 0),
+        ("a greater one", beat("a", 4), 110),
+        ("the one before, owning what it has", beat("a", 2).owning(topic, &[0, 1]), 0),
+        ("the one before, owning less", beat("a", 2).owning(topic, &[]), 0),
+        ("the one before, owning more", beat("a", 2).owning(topic, &[0, 2]), 110),
+        ("the one before, saying nothing of what it owns", beat("a", 2), 110),
+        ("one before that", beat("a", 1).owning(topic, &[]), 110),
+        ("0: it starts over", join("a", &["t"]), 0),
+        ("any, with an unknown id", beat("x", 3), 25),
+        ("-1, with an unknown id", beat("x", -1), 25),
+        ("any, with an unknown instance", beat("a", 3).of_instance("i"), 25),
+        ("-1, with an unknown instance", beat("a", -1).of_instance("i"), 25),
+        ("-2, with an unknown instance", beat("a", -2).of_instance("i"), 25),
+    ]
+}
+
 #[test]
 fn epochs_row_by_row() {
     // a: epoch 3, before that 2, and partitions 0 and 1 of 4; b has the others.
@@ -85,25 +106,27 @@ fn epochs_row_by_row() {
         assert_eq!(heard(&talk.send(&beat("a", 2).owning(topic, &[0, 1]))), (0, 3, None));
         (talk, topic)
     };
-    let topic = talk().1;
-    let cases = [
-        ("the epoch it has", beat("a", 3), 0),
-        ("a greater one", beat("a", 4), 110),
-        ("the one before, owning what it has", beat("a", 2).owning(topic, &[0, 1]), 0),
-        ("the one before, owning less", beat("a", 2).owning(topic, &[]), 0),
-        ("the one before, owning more", beat("a", 2).owning(topic, &[0, 2]), 110),
-        ("the one before, saying nothing", beat("a", 2), 110),
-        ("one before that", beat("a", 1).owning(topic, &[]), 110),
-        ("it starts over", join("a", &["t"]), 0),
-        ("an unknown id", beat("x", 3), 25),
-        ("an unknown id leaves", beat("x", -1), 25),
-        ("an unknown instance", beat("a", 3).of_instance("i"), 25),
-        ("an unknown instance leaves", beat("a", -1).of_instance("i"), 25),
-        ("an unknown instance leaves for a while", beat("a", -2).of_instance("i"), 25),
-    ];
+    let cases = epochs(talk().1);
     for (why, request, error) in cases {
         assert_eq!(talk().0.send(&request).error_code.0, error, "{why}");
     }
+    documented("Epochs", epochs(Uuid::ZERO).into_iter().map(|(why, _, error)| answer_row(why, error)));
+}
+
+/// What is sent when a holds an instance, or has left it for a while.
+fn instances() -> Vec<(bool, &'static str, ConsumerGroupHeartbeatRequest, i16)> {
+    vec![
+        (false, "another id joins while it is there", join("b", &["t"]).of_instance("i"), 111),
+        (true, "another id joins while it is away", join("b", &["t"]).of_instance("i"), 0),
+        (false, "another id sends a heartbeat", beat("b", 2).of_instance("i"), 82),
+        (false, "another id leaves", beat("b", -1).of_instance("i"), 82),
+        (false, "another id leaves for a while", beat("b", -2).of_instance("i"), 82),
+        (false, "it does not repeat its instance", beat("a", 2), 0),
+        (false, "it starts over", join("a", &["t"]).of_instance("i"), 0),
+        (true, "it comes back itself", join("a", &["t"]).of_instance("i"), 0),
+        (true, "it goes on as if it had not left", beat("a", 2).of_instance("i"), 110),
+        (false, "a dynamic member leaves by its id", beat("a", -1), 0),
+    ]
 }
 
 #[test]
@@ -117,21 +140,10 @@ fn instances_row_by_row() {
         }
         talk
     };
-    let cases = [
-        (false, "another id joins while it is there", join("b", &["t"]).of_instance("i"), 111),
-        (true, "another id joins while it is away", join("b", &["t"]).of_instance("i"), 0),
-        (false, "another id sends a heartbeat", beat("b", 2).of_instance("i"), 82),
-        (false, "another id leaves", beat("b", -1).of_instance("i"), 82),
-        (false, "another id leaves for a while", beat("b", -2).of_instance("i"), 82),
-        (false, "it does not repeat its instance", beat("a", 2), 0),
-        (false, "it starts over", join("a", &["t"]).of_instance("i"), 0),
-        (true, "it comes back itself", join("a", &["t"]).of_instance("i"), 0),
-        (true, "it goes on as if it had not left", beat("a", 2).of_instance("i"), 110),
-        (false, "a dynamic member leaves by its id", beat("a", -1), 0),
-    ];
-    for (away, why, request, error) in cases {
+    for (away, why, request, error) in instances() {
         assert_eq!(talk(away).send(&request).error_code.0, error, "{why}");
     }
+    documented("Static members", instances().into_iter().map(|(_, why, _, error)| answer_row(why, error)));
 }
 
 #[test]

@@ -3,8 +3,10 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::talk::{Talk, beat, heard, join};
+use super::talk::{Talk, beat, heard, join, number, same};
 use crate::catalogue::record::CatalogueRecord;
+use crate::group::consumer::ConsumerGroup;
+use crate::group::record::{GroupKey, GroupRecord};
 use crate::uuid::Uuid;
 
 #[test]
@@ -174,4 +176,68 @@ fn version_0_leaves_the_id_to_the_coordinator() {
     assert!(Uuid::parse(&id).is_some(), "{id}");
     assert_eq!(heard(&response), (0, 2, Some(vec![0])));
     assert_eq!(heard(&talk.send(&beat(&id, 2))), (0, 2, None));
+}
+
+/// The cleaner keeps the last record of each key, so what was written first may come last.
+#[test]
+fn records_are_understood_in_whatever_order_the_cleaner_leaves_them() {
+    let mut talk = Talk::prompt();
+    let topic = talk.world.topic("t", 4);
+    talk.send(&join("a", &["t"]).of_instance("i"));
+    talk.send(&join("b", &["t"]));
+    talk.send(&beat("a", 2).owning(topic, &[0, 1, 2, 3]));
+    talk.send(&beat("a", 2).owning(topic, &[0, 1]));
+    talk.send(&beat("b", 3));
+    let mut last: Vec<GroupRecord> = Vec::new();
+    for record in &talk.log {
+        let key = |record: &GroupRecord| record.encode().expect("it fits").0;
+        last.retain(|other| key(other) != key(record));
+        last.push(record.clone());
+    }
+    for turn in 0..last.len() {
+        last.rotate_left(turn);
+        let mut loaded = ConsumerGroup::new();
+        for record in &last {
+            loaded.replay(record);
+            assert!(!loaded.is_nothing());
+        }
+        same(&loaded, &talk.group);
+    }
+}
+
+#[test]
+fn tombstones_leave_nothing() {
+    let mut talk = Talk::prompt();
+    talk.world.topic("t", 2);
+    talk.send(&join("a", &["t"]).of_instance("i"));
+    talk.send(&join("b", &[]).matching("t"));
+    talk.pass(1);
+    for record in talk.group.tombstones(&super::talk::GROUP) {
+        talk.group.replay(&record);
+    }
+    assert!(talk.group.is_nothing());
+    same(&talk.group, &ConsumerGroup::new());
+    assert!(!talk.group.is_subscribed("t"));
+    // A group that has lost its members leaves these.
+    let types: Vec<_> = ConsumerGroup::new().tombstones(&super::talk::GROUP).iter().map(number).collect();
+    assert_eq!(types, [-6, -4, -3]);
+}
+
+#[test]
+fn what_kafka_4_0_wrote_about_topics_goes_with_the_next_rise() {
+    let mut talk = Talk::prompt();
+    let key = GroupKey { group: super::talk::GROUP, ..Default::default() };
+    let record = GroupRecord::ConsumerGroupPartitionMetadata(key, Some(Default::default()));
+    talk.group.replay(&record);
+    talk.send(&join("a", &["t"]));
+    assert_eq!(talk.wrote, [5, 3, -4, 7, 6, 8]);
+}
+
+#[test]
+fn a_clock_that_goes_back_does_not_stop_assignments() {
+    let mut talk = Talk::new(&[]);
+    talk.world.topic("t", 2);
+    talk.send(&join("a", &["t"]));
+    talk.world.now.wall.0 -= 3_600_000;
+    assert_eq!(heard(&talk.send(&join("b", &["t"]))), (0, 3, Some(vec![])));
 }

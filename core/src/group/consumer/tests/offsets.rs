@@ -1,5 +1,6 @@
 //! Who may commit and fetch, row by row; and what a group is described as.
 
+use super::page::{answer_row, documented};
 use super::talk::{GROUP, Talk, beat, join};
 use crate::group::consumer::Committer;
 use crate::group::question::Claim;
@@ -25,36 +26,45 @@ fn talk() -> (Talk, Uuid) {
     (talk, topic)
 }
 
+const PLAIN: Committer = Committer::Plain { version: 9 };
+const OLD: Committer = Committer::Plain { version: 8 };
+const TXN: Committer = Committer::Transactional;
+
+/// What is said of it, member id, epoch, how, partitions, and the answer.
+type Row = (&'static str, &'static str, i32, Committer, &'static [i32], i16);
+
+/// Who commits what to the group of [`talk`].
+#[rustfmt::skip]
+const COMMITS: &[Row] = &[
+    ("the epoch it has, any partition", "a", 3, PLAIN, &[0, 1, 2, 3], 0),
+    ("a greater epoch", "a", 4, PLAIN, &[0], 113),
+    ("a smaller epoch, a partition it had then", "a", 2, PLAIN, &[0], 0),
+    ("a smaller epoch, one it has yet to give up", "a", 2, PLAIN, &[0, 1], 0),
+    ("a smaller epoch, one of several given later", "a", 2, PLAIN, &[0, 2], 113),
+    ("a smaller epoch, one that is not its own", "a", 2, PLAIN, &[3], 113),
+    ("an epoch before its partitions were given", "a", 1, PLAIN, &[0], 113),
+    ("-1 with a member id", "a", -1, PLAIN, &[0], 113),
+    ("an unknown id", "x", 3, PLAIN, &[0], 25),
+    ("-1 without an id, while there are members", "", -1, PLAIN, &[0], 25),
+    ("OffsetCommit 8 or lower", "a", 3, OLD, &[0], 35),
+    ("OffsetCommit 8 or lower, an unknown id", "x", 3, OLD, &[0], 25),
+    ("TxnOffsetCommit without a member", "", -1, TXN, &[0], 0),
+    ("TxnOffsetCommit, the epoch it has", "a", 3, TXN, &[0], 0),
+    ("TxnOffsetCommit, a greater epoch", "a", 4, TXN, &[0], 22),
+    ("TxnOffsetCommit, an epoch before its partitions were given", "a", 1, TXN, &[0], 22),
+    ("TxnOffsetCommit, an unknown id", "x", 3, TXN, &[0], 25),
+];
+
 #[test]
 fn commits_row_by_row() {
     let (talk, topic) = talk();
-    let plain = Committer::Plain { version: 9 };
-    let old = Committer::Plain { version: 8 };
-    let cases: &[(&str, i32, Committer, &[i32], i16)] = &[
-        ("a", 3, plain, &[0, 1, 2, 3], 0),
-        ("a", 4, plain, &[0], 113),
-        ("a", 2, plain, &[0], 0),
-        ("a", 2, plain, &[0, 1], 0),
-        ("a", 2, plain, &[0, 2], 113),
-        ("a", 2, plain, &[3], 113),
-        ("a", 1, plain, &[0], 113),
-        ("a", -1, plain, &[0], 113),
-        ("x", 3, plain, &[0], 25),
-        ("", -1, plain, &[0], 25),
-        ("a", 3, old, &[0], 35),
-        ("x", 3, old, &[0], 25),
-        ("", -1, Committer::Transactional, &[0], 0),
-        ("a", 3, Committer::Transactional, &[0], 0),
-        ("a", 4, Committer::Transactional, &[0], 22),
-        ("a", 1, Committer::Transactional, &[0], 22),
-        ("x", 3, Committer::Transactional, &[0], 25),
-    ];
-    for (member, epoch, committer, partitions, error) in cases {
+    for (why, member, epoch, committer, partitions, error) in COMMITS {
         let partitions = partitions.iter().map(|partition| (topic, *partition));
         let outcome = talk.group.check_commit(&claim(member, *epoch), *committer, partitions);
         let found = outcome.err().unwrap_or(ErrorCode::NONE).0;
-        assert_eq!(found, *error, "{member} at {epoch} by {committer:?}");
+        assert_eq!(found, *error, "{why}");
     }
+    documented("Commits", COMMITS.iter().map(|(why, .., error)| answer_row(why, *error)));
 }
 
 #[test]
@@ -62,9 +72,8 @@ fn anybody_commits_to_an_empty_group() {
     let (mut talk, topic) = talk();
     talk.send(&beat("a", -1));
     for member in ["", "a"] {
-        let plain = Committer::Plain { version: 9 };
-        assert_eq!(talk.group.check_commit(&claim(member, -1), plain, [(topic, 0)]), Ok(()));
-        let outcome = talk.group.check_commit(&claim(member, 3), plain, [(topic, 0)]);
+        assert_eq!(talk.group.check_commit(&claim(member, -1), PLAIN, [(topic, 0)]), Ok(()));
+        let outcome = talk.group.check_commit(&claim(member, 3), PLAIN, [(topic, 0)]);
         assert_eq!(outcome, Err(ErrorCode::UNKNOWN_MEMBER_ID));
     }
 }

@@ -111,7 +111,8 @@ pub fn same(one: &ConsumerGroup, other: &ConsumerGroup) {
     }
 }
 
-fn number(record: &GroupRecord) -> i16 {
+/// The type of a record, negative for a tombstone.
+pub fn number(record: &GroupRecord) -> i16 {
     let (key, value) = record.encode().expect("it fits");
     let number = i16::from_be_bytes([key[0], key[1]]);
     if value.is_some() { number } else { -number }
