@@ -2,6 +2,7 @@
 
 use crate::catalogue::operations;
 use crate::group::question::{GroupAnswer, GroupQuestion};
+use crate::protocol::ErrorCode;
 use crate::protocol::consumer_group_describe::{
     self, ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse,
 };
@@ -29,8 +30,8 @@ pub fn classic(home: &mut Home<'_>, request: &DescribeGroupsRequest) -> Gather<D
 /// Puts one group in its place.
 pub fn fill_classic(response: &mut DescribeGroupsResponse, (at, _): (usize, usize), answer: GroupAnswer) {
     if let (Some(place), GroupAnswer::Described(group)) = (response.groups.get_mut(at), answer) {
-        *place =
-            describe_groups::DescribedGroup { authorized_operations: place.authorized_operations, ..group };
+        let authorized_operations = operations_of(group.error_code, place.authorized_operations);
+        *place = describe_groups::DescribedGroup { authorized_operations, ..group };
     }
 }
 
@@ -61,9 +62,12 @@ pub fn fill_consumer(
     answer: GroupAnswer,
 ) {
     if let (Some(place), GroupAnswer::ConsumerDescribed(group)) = (response.groups.get_mut(at), answer) {
-        *place = consumer_group_describe::DescribedGroup {
-            authorized_operations: place.authorized_operations,
-            ..group
-        };
+        let authorized_operations = operations_of(group.error_code, place.authorized_operations);
+        *place = consumer_group_describe::DescribedGroup { authorized_operations, ..group };
     }
+}
+
+/// A group that cannot be described has no operations either (KafkaApis).
+fn operations_of(error_code: ErrorCode, asked_for: i32) -> i32 {
+    if error_code == ErrorCode::NONE { asked_for } else { operations::NOT_ASKED }
 }

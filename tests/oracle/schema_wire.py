@@ -1,23 +1,25 @@
 """Kafka's wire format, driven by the message schemas inside a kafka-clients jar."""
 import json
 import re
+import select
 import socket
 import struct
 import uuid
 import zipfile
+from collections import deque
 
 ZERO = uuid.UUID(int=0)
 
 
-def load(jar):
-    """The schemas of a jar: (key, "request" or "response") -> schema."""
+def load(jar, kinds=("request", "response")):
+    """The schemas of a jar: (key, "request" or another of the kinds) -> schema."""
     schemas = {}
     with zipfile.ZipFile(jar) as archive:
         for name in archive.namelist():
             if name.startswith("common/message/") and name.endswith(".json"):
                 text = re.sub(r"^\s*//.*$", "", archive.read(name).decode(), flags=re.M)
                 schema = json.loads(text)
-                if schema["type"] in ("request", "response"):
+                if schema["type"] in kinds:
                     schemas[schema["apiKey"], schema["type"]] = schema
     return schemas
 
@@ -175,39 +177,63 @@ class Message:
 
 
 class Connection:
-    """Sends requests and reads their answers, one at a time."""
+    """Sends requests and reads their answers, which come in the order of the requests."""
 
-    def __init__(self, address, schemas):
+    def __init__(self, address, schemas, client="oracle"):
         host, port = address.rsplit(":", 1)
         self.address = host, int(port)
         self.schemas = schemas
+        self.client = client
         self.by_name = {s["name"].removesuffix("Request"): s["apiKey"] for (_, k), s in schemas.items() if k == "request"}
         self.correlation = 0
         self.socket = None
+        # Name and version of each request without an answer.
+        self.waiting = deque()
 
     def call(self, api, version, **values):
         """The decoded answer, or "closed" when the server closes the connection instead."""
+        self.send(api, version, **values)
+        return self.answer()
+
+    def send(self, api, version, **values):
+        """Send a request without waiting for its answer."""
         if self.socket is None:
             self.socket = socket.create_connection(self.address, timeout=30)
         key = self.by_name[api]
         request = Message(self.schemas[key, "request"], version)
         self.correlation += 1
-        header = struct.pack(">hhi", key, version, self.correlation) + struct.pack(">h", 6) + b"oracle"
+        client = self.client.encode()
+        header = struct.pack(">hhi", key, version, self.correlation) + struct.pack(">h", len(client)) + client
         frame = header + (b"\0" if request.flexible else b"") + request.encode(values)
         self.socket.sendall(struct.pack(">i", len(frame)) + frame)
+        self.waiting.append((api, version, self.correlation))
+
+    def answer(self):
+        """The decoded answer to the oldest request without one, or "closed"."""
         answer = self.receive()
         if answer is None:
-            self.socket.close()
-            self.socket = None
+            self.close()
             return "closed"
-        response = Message(self.schemas[key, "response"], version)
+        api, version, correlation = self.waiting.popleft()
+        response = Message(self.schemas[self.by_name[api], "response"], version)
         reader = Reader(answer)
-        assert reader.number("i") == self.correlation
+        assert reader.number("i") == correlation
         if response.flexible and api != "ApiVersions":
             assert reader.varint() == 0
         values = response.decode(reader)
         assert reader.at == len(answer), f"{len(answer) - reader.at} bytes are left over"
         return values
+
+    def has_answer(self, seconds):
+        """Whether an answer, or the end of the connection, arrives within this time."""
+        return bool(select.select([self.socket], [], [], seconds)[0])
+
+    def close(self):
+        """Forget the connection; the next request makes a new one."""
+        if self.socket is not None:
+            self.socket.close()
+        self.socket = None
+        self.waiting.clear()
 
     def receive(self):
         def exactly(count):
