@@ -32,6 +32,11 @@ impl<K: Copy + Ord> Timers<K> {
         }
     }
 
+    /// Whether `key` has a deadline.
+    pub fn has(&self, key: K) -> bool {
+        self.by_key.contains_key(&key)
+    }
+
     /// The earliest deadline.
     pub fn next(&self) -> Option<(Instant, K)> {
         self.by_time.first().copied()

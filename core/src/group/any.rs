@@ -227,9 +227,11 @@ impl Group {
     /// The records of the last step were too large to be stored.
     pub fn write_refused(&mut self, step: &mut Step<'_>, error: ErrorCode) {
         match &mut self.kind {
-            Kind::Simple | Kind::Consumer(_) => {}
+            Kind::Simple => {}
             Kind::Classic(classic) => classic.assignment_refused(step, &self.id, error),
+            Kind::Consumer(consumer) => consumer.write_refused(step, &self.id),
         }
+        self.forget_untouched();
     }
 }
 

@@ -40,6 +40,7 @@ impl ConsumerGroup {
         version: i16,
         client: &Client,
     ) {
+        self.begin();
         let outcome = match check_form(request, version, step.config) {
             Err(refusal) => Err(refusal),
             Ok(()) if request.member_epoch < JOIN_EPOCH => self.leave_by_heartbeat(step, group_id, request),

@@ -26,12 +26,14 @@ mod resolve;
 mod subscriptions;
 mod target;
 mod timers;
+mod undo;
 pub mod writing;
 
 #[cfg(test)]
 mod tests;
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use crate::group::assignor::Partitions;
 use crate::group::record::GroupRecord;
@@ -84,6 +86,8 @@ struct Run {
     topics_seen: Option<u64>,
     resolution: Option<Resolution>,
     refreshed: Option<Refreshed>,
+    /// What takes the last step back.
+    undo: Vec<GroupRecord>,
 }
 
 impl Default for ConsumerGroup {
@@ -180,6 +184,8 @@ impl ConsumerGroup {
 
     /// Changes state by a record, and stores it.
     fn put(&mut self, step: &mut Step<'_>, record: GroupRecord) {
+        let inverse = self.inverse(&record);
+        self.run.undo.push(inverse);
         self.replay(&record);
         step.record(record);
     }

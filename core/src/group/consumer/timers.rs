@@ -28,6 +28,7 @@ impl ConsumerGroup {
 
     /// Does all that is due. Members that go at the same time go together: the epoch rises once.
     pub fn tick(&mut self, step: &mut Step<'_>, group_id: &Str) {
+        self.begin();
         let mut gone: Vec<Str> = Vec::new();
         while let Some(timer) = self.run.timers.pop_due(step.now.mono) {
             match timer {

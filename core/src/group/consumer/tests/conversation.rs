@@ -241,3 +241,19 @@ fn a_clock_that_goes_back_does_not_stop_assignments() {
     talk.world.now.wall.0 -= 3_600_000;
     assert_eq!(heard(&talk.send(&join("b", &["t"]))), (0, 3, Some(vec![])));
 }
+
+#[test]
+fn a_step_whose_records_do_not_fit_the_log_is_undone() {
+    let mut talk = Talk::prompt();
+    talk.refuse(&join("a", &["t"]));
+    assert!(talk.group.is_nothing());
+    let topic = talk.world.topic("t", 4);
+    talk.send(&join("a", &["t"]).of_instance("i"));
+    talk.refuse(&join("b", &["t"]));
+    talk.refuse(&beat("a", -2).of_instance("i"));
+    talk.refuse(&beat("a", -1));
+    assert_eq!(heard(&talk.send(&beat("a", 2).owning(topic, &[0, 1, 2, 3]))), (0, 2, None));
+    // Its session is one again.
+    talk.pass(45_000);
+    assert_eq!(talk.group.state_name(), "Empty");
+}

@@ -1,5 +1,5 @@
 //! Seeded runs in virtual time: clients that behave as the Java client does join, leave, crash, revoke slowly, lose
-//! answers and repeat requests; static ones are replaced; topics come, grow and go; the coordinator restarts.
+//! answers, repeat requests and have them undone; static ones are replaced; topics come, grow and go; the coordinator restarts.
 //!
 //! After every step: what a client believes to own is what its member has or has yet to give up (and the group's own
 //! invariants keep those apart); epochs never go back. After a quiet time the group is stable and every partition that
@@ -213,8 +213,14 @@ impl Simulation {
     fn beat(&mut self, at: usize) {
         let spoken = self.below(2) == 0;
         let request = self.clients[at].request(spoken);
+        let fate = if self.is_quiet { 9 } else { self.below(11) };
+        if fate == 10 {
+            // Its records do not fit the log: an error, after which the client says everything.
+            self.talk.refuse(&request);
+            self.clients[at].says_all = true;
+            return;
+        }
         let mut response = self.talk.send(&request);
-        let fate = if self.is_quiet { 9 } else { self.below(10) };
         let pause = 300 + u64::from(self.below(700));
         let slowness = u64::from(self.below(if self.is_quiet { 500 } else { 2_600 }));
         self.clients[at].next_beat = self.now + pause;

@@ -69,6 +69,16 @@ impl Talk {
         }
     }
 
+    /// Sends a heartbeat whose records do not fit the log: the group is as it was.
+    pub fn refuse(&mut self, request: &ConsumerGroupHeartbeatRequest) {
+        let written = self.log.len();
+        self.send(request);
+        let ((), answers) = self.step(|group, step| group.write_refused(step, &GROUP));
+        assert!(answers.is_empty() && self.wrote.is_empty());
+        self.log.truncate(written);
+        same(&self.loaded(), &self.group);
+    }
+
     /// Lets time pass, and everything happen that is due meanwhile.
     pub fn pass(&mut self, milliseconds: u64) {
         for _ in 0..milliseconds {
@@ -81,14 +91,20 @@ impl Talk {
 
     /// The coordinator fails and loads the group from its log, which gives the same group.
     pub fn reload(&mut self) {
+        let loaded = self.loaded();
+        same(&loaded, &self.group);
+        self.group = loaded;
+        self.step(|group, step| group.loaded(step, &GROUP));
+    }
+
+    /// What the log says.
+    fn loaded(&self) -> ConsumerGroup {
         let mut loaded = ConsumerGroup::new();
         for record in &self.log {
             loaded.replay(record);
         }
         loaded.check_invariants();
-        same(&loaded, &self.group);
-        self.group = loaded;
-        self.step(|group, step| group.loaded(step, &GROUP));
+        loaded
     }
 }
 
