@@ -225,10 +225,10 @@ impl Group {
     }
 
     /// The records of the last step were too large to be stored.
-    pub fn write_refused(&mut self, step: &mut Step<'_>, error: ErrorCode) {
+    pub fn write_refused(&mut self, step: &mut Step<'_>) {
         match &mut self.kind {
             Kind::Simple => {}
-            Kind::Classic(classic) => classic.assignment_refused(step, &self.id, error),
+            Kind::Classic(classic) => classic.assignment_refused(step, &self.id),
             Kind::Consumer(consumer) => consumer.write_refused(step, &self.id),
         }
         self.forget_untouched();

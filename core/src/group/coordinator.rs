@@ -510,7 +510,7 @@ fn encode(owner: &Owner<'_>, records: &[GroupRecord]) -> Result<Option<bytes::By
 fn refused_step(owner: &mut Owner<'_>, group: &mut Group, effects: Effects) -> Effects {
     let error = ErrorCode::UNKNOWN_SERVER_ERROR;
     owner.note(Level::Error, format!("the records of group {:?} do not fit a batch", group.id()));
-    let mut after = take_step(owner, group, |group, step| group.write_refused(step, error));
+    let mut after = take_step(owner, group, |group, step| group.write_refused(step));
     let refused = effects.answers.into_iter().map(|(asker, answer)| (asker, answer.refused(error)));
     after.answers.extend(refused);
     after.records.clear();

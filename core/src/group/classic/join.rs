@@ -22,6 +22,10 @@ const REQUIRES_KNOWN_ID: i16 = 4;
 /// The first version in which a leader can be told to leave the assignment alone (KIP-814).
 const CAN_SKIP_ASSIGNMENT: i16 = 9;
 
+/// How many ids a group has handed out at most that nobody has joined with: they cost their clients nothing, and last for
+/// as long as their clients like.
+const PENDING_IDS_MAX: usize = 10_000;
+
 /// One JoinGroup on its way through the checks.
 struct Joiner<'a> {
     request: &'a JoinGroupRequest,
@@ -86,10 +90,7 @@ impl ClassicGroup {
             return Err(refuse(ErrorCode::INCONSISTENT_GROUP_PROTOCOL));
         }
         match request.member_id.is_empty() {
-            true => {
-                self.join_new(step, group_id, joiner);
-                Ok(())
-            }
+            true => self.join_new(step, group_id, joiner).map_err(refuse),
             false => self.join_known(step, group_id, joiner).map_err(refuse),
         }
     }
@@ -139,31 +140,34 @@ impl ClassicGroup {
     }
 
     /// Somebody without an id: a new member, or a static one that was started anew.
-    fn join_new(&mut self, step: &mut Step<'_>, group_id: &Str, joiner: Joiner<'_>) {
-        if let Some(instance) = joiner.instance_id() {
-            match self.members.by_instance(instance) {
-                Some(no) => return self.replace_static(step, group_id, joiner, no),
-                None => {
-                    let id = new_member_id(step, instance);
-                    return self.add_member(step, group_id, joiner, id);
-                }
-            }
+    fn join_new(&mut self, step: &mut Step<'_>, group_id: &Str, joiner: Joiner<'_>) -> Result<(), ErrorCode> {
+        let instance_id = joiner.instance_id();
+        if let Some(no) = instance_id.and_then(|instance| self.members.by_instance(instance)) {
+            self.replace_static(step, group_id, joiner, no);
+            return Ok(());
         }
-        let id = new_member_id(step, &joiner.client.id);
+        let id = new_member_id(step, instance_id.unwrap_or(&joiner.client.id));
         match joiner.parked.version {
-            REQUIRES_KNOWN_ID.. => self.hand_out(step, joiner, id),
-            _ => self.add_member(step, group_id, joiner, id),
+            REQUIRES_KNOWN_ID.. if instance_id.is_none() => self.hand_out(step, joiner, id),
+            _ => {
+                self.add_member(step, group_id, joiner, id);
+                Ok(())
+            }
         }
     }
 
     /// Gives out an id and expects its bearer within the session timeout.
-    fn hand_out(&mut self, step: &mut Step<'_>, joiner: Joiner<'_>, id: Str) {
+    fn hand_out(&mut self, step: &mut Step<'_>, joiner: Joiner<'_>, id: Str) -> Result<(), ErrorCode> {
+        if self.pending.len() >= PENDING_IDS_MAX {
+            return Err(ErrorCode::GROUP_MAX_SIZE_REACHED);
+        }
         let no = self.next_no();
         self.pending.insert(no, id.clone());
         self.timers.set(ClassicTimer::PendingId(no), step.now.mono + joiner.timeouts().session());
         self.expect_more(step);
         let Parked { asker, version } = joiner.parked;
         step.answer(asker, refused_join(ErrorCode::MEMBER_ID_REQUIRED, id, version));
+        Ok(())
     }
 
     fn add_member(&mut self, step: &mut Step<'_>, group_id: &Str, joiner: Joiner<'_>, id: Str) {

@@ -7,7 +7,6 @@ use super::member::{Member, MemberNo, MemberState, Parked};
 use super::rebalance::Reason;
 use super::tick::ClassicTimer;
 use super::{ClassicGroup, Phase};
-use crate::group::question::GroupAnswer;
 use crate::group::step::Step;
 use crate::protocol::sync_group::{SyncGroupRequest, SyncGroupRequestAssignment};
 use crate::protocol::{ErrorCode, Str};
@@ -116,20 +115,16 @@ impl ClassicGroup {
         }
     }
 
-    /// The assignments of this very step cannot be stored (their record is larger than the log takes): its members are
-    /// told `error` instead of their parts and the group starts over. `step` is the one that came of the leader's
-    /// SyncGroup, before anything of it has left.
-    pub fn assignment_refused(&mut self, step: &mut Step<'_>, group_id: &Str, error: ErrorCode) {
-        step.effects.records.clear();
-        for (_, answer) in &mut step.effects.answers {
-            if let GroupAnswer::Sync(response) = answer
-                && response.error_code == ErrorCode::NONE
-            {
-                *response = refused_sync(error);
+    /// The assignments of the last step cannot be stored: their record is larger than the log takes. Whoever was to get
+    /// them is told so by the coordinator; the group starts over.
+    pub fn assignment_refused(&mut self, step: &mut Step<'_>, group_id: &Str) {
+        match self.phase {
+            Phase::Stable => {
+                self.forget_assignments();
+                self.rebalance(step, group_id, Reason::of("the assignments could not be stored"));
             }
+            Phase::Empty | Phase::PreparingRebalance(_) | Phase::CompletingRebalance => {}
         }
-        self.forget_assignments();
-        self.rebalance(step, group_id, Reason::of("the assignments could not be stored"));
     }
 
     /// Answers the SyncGroups that wait with an error: their members are to join again.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::fixture::{Join, Lab, Sync};
 use crate::group::classic::{OffsetsExpire, Phase};
+use crate::group::question::GroupAnswer;
 use crate::protocol::{ErrorCode, Str};
 use crate::time::WallTime;
 
@@ -183,25 +184,44 @@ fn everybody_is_answered_when_the_group_is_given_up() {
 }
 
 #[test]
-fn assignments_that_cannot_be_stored_are_refused() {
+fn a_group_whose_assignments_cannot_be_stored_starts_over() {
     let mut lab = Lab::new();
-    let (a, _) = lab.join_twice(Join::new("a"));
-    let (b, _) = lab.join_twice(Join::new("b"));
-    lab.pass(400);
-    let parked = lab.sync(Sync::new(1, &b));
+    let ids = lab.form(vec![Join::new("a"), Join::new("b")]);
     lab.take();
-    let asker = lab.world.asker();
-    lab.act(|group, step, id| {
-        group.sync(step, id, asker, &Sync::new(1, &a).parts(&[(&b, b"much")]).request, 5);
-        group.assignment_refused(step, id, ErrorCode::UNKNOWN_SERVER_ERROR);
-    });
-    for asker in [asker, parked] {
-        let answer = lab.synced(asker);
-        assert_eq!((answer.error_code.0, answer.assignment.len()), (-1, 0));
-    }
+    lab.act(|group, step, id| group.assignment_refused(step, id));
     assert!(lab.effects.records.is_empty());
     assert_eq!(lab.group.state_name(), "PreparingRebalance");
     assert!(lab.group.members().all(|(_, member)| member.assignment.is_empty()));
+    lab.join(Join::new("a").id(&ids[0]));
+    lab.join(Join::new("b").id(&ids[1]));
+    lab.settle(&ids);
+    // Nothing else of a classic group is as large; should it be refused all the same, there is nothing to take back.
+    let mut lab = Lab::new();
+    lab.act(|group, step, id| group.assignment_refused(step, id));
+    assert_eq!(lab.phase(), Phase::Empty);
+}
+
+#[test]
+fn only_so_many_ids_are_handed_out() {
+    let mut lab = Lab::new();
+    let mut ask = |lab: &mut Lab| {
+        let asker = lab.world.asker();
+        let (group, join) = (&mut lab.group, Join::new("p"));
+        let from = crate::group::testing::client("p");
+        let ((), effects) =
+            lab.world.step(|step| group.join(step, &"g".into(), asker, &join.request, 9, from));
+        match effects.answer_to(asker) {
+            GroupAnswer::Join(response) => (response.error_code.0, response.member_id.clone()),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (_, first) = ask(&mut lab);
+    for _ in 1..10_000 {
+        assert_eq!(ask(&mut lab).0, 79);
+    }
+    assert_eq!(ask(&mut lab), (81, Str::default()));
+    lab.leave(&[(&first, None)], 5);
+    assert_eq!(ask(&mut lab).0, 79);
 }
 
 #[test]
