@@ -171,6 +171,20 @@ fn a_late_joiner_is_not_left_out() {
 }
 
 #[test]
+fn a_member_that_the_leader_leaves_out_has_nothing() {
+    let mut lab = Lab::new();
+    let ids = lab.form(vec![Join::new("a"), Join::new("b")]);
+    lab.join(Join::new("a").id(&ids[0]));
+    lab.join(Join::new("b").id(&ids[1]));
+    let kept = lab.group.members().all(|(_, member)| member.assignment == member.id.as_bytes());
+    assert!(kept, "what it has survives the rebalance");
+    let parked = lab.sync(Sync::new(2, &ids[1]));
+    lab.sync(Sync::new(2, &ids[0]).parts(&[(&ids[0], b"all"), ("nobody", b"x")]));
+    assert_eq!(lab.synced(parked).error_code.0, 0);
+    assert_eq!(lab.synced(parked).assignment.len(), 0);
+}
+
+#[test]
 fn everybody_is_answered_when_the_group_is_given_up() {
     let mut lab = Lab::new();
     let joins = [lab.join(Join::new("a").version(3)), lab.join(Join::new("b").version(3))];
@@ -204,7 +218,7 @@ fn a_group_whose_assignments_cannot_be_stored_starts_over() {
 #[test]
 fn only_so_many_ids_are_handed_out() {
     let mut lab = Lab::new();
-    let mut ask = |lab: &mut Lab| {
+    let ask = |lab: &mut Lab| {
         let asker = lab.world.asker();
         let (group, join) = (&mut lab.group, Join::new("p"));
         let from = crate::group::testing::client("p");

@@ -50,6 +50,8 @@ struct Run {
     life: u64,
     /// What the leader of each generation decided.
     decided: BTreeMap<i32, BTreeMap<Str, Bytes>>,
+    /// The last generation of which something is promised to outlive a restart.
+    promised: i32,
     troubles: bool,
     restarts_left: u32,
     settled_generations: u64,
@@ -70,6 +72,7 @@ impl Run {
             stored: None,
             life: 1,
             decided: BTreeMap::new(),
+            promised: 0,
             troubles: true,
             restarts_left: 4,
             settled_generations: 0,
@@ -244,6 +247,7 @@ impl Run {
             let parts =
                 request.assignments.iter().map(|part| (part.member_id.clone(), part.assignment.clone()));
             self.decided.insert(self.group.generation(), parts.collect());
+            self.promised = self.group.generation();
             self.settled_generations += 1;
         }
         self.check_assignments();
@@ -326,6 +330,7 @@ impl Run {
         self.group = self.stored.as_ref().map(ClassicGroup::restore).unwrap_or_default();
         let effects = self.step(|group, step, id| group.loaded(step, id));
         assert!(effects.answers.is_empty());
+        assert!(self.group.generation() >= self.promised, "a generation went back");
         self.check_assignments();
         self.restarts_left -= 1;
         if self.restarts_left > 0 {
