@@ -1,5 +1,6 @@
 //! A client of the old protocol as the group meets it: what it does next, given what it was answered.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -24,7 +25,7 @@ pub enum Request {
 /// What a client does next.
 #[derive(Debug)]
 pub enum Next {
-    Send(Request),
+    Send(Box<Request>),
     /// All is well: a heartbeat in a while.
     Rest,
     /// Later, as if nothing had been.
@@ -106,7 +107,7 @@ impl Client {
                 0 => self.joined(response, life),
                 79 => {
                     self.id = response.member_id.clone();
-                    Next::Send(self.join())
+                    Next::Send(Box::new(self.join()))
                 }
                 error => self.failed(error),
             },
@@ -127,10 +128,10 @@ impl Client {
         match error {
             // It may keep its id, and joins again.
             22 | 27 if self.slow => Next::JoinLater,
-            22 | 27 => Next::Send(self.join()),
+            22 | 27 => Next::Send(Box::new(self.join())),
             25 => {
                 self.id = Str::default();
-                Next::Send(self.join())
+                Next::Send(Box::new(self.join()))
             }
             81 => {
                 self.id = Str::default();
@@ -157,7 +158,7 @@ impl Client {
             true => response.members.iter().map(|member| part(&member.member_id)).collect(),
             false => Vec::new(),
         };
-        Next::Send(Request::Sync(SyncGroupRequest {
+        Next::Send(Box::new(Request::Sync(SyncGroupRequest {
             group_id: "g".into(),
             generation_id: self.generation,
             member_id: self.id.clone(),
@@ -166,7 +167,7 @@ impl Client {
             protocol_name: response.protocol_name.clone(),
             assignments,
             ..Default::default()
-        }))
+        })))
     }
 
     fn assigned(&mut self, response: &SyncGroupResponse) -> Next {

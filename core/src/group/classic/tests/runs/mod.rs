@@ -195,7 +195,7 @@ impl Run {
         self.clients[at].waits_for += 1;
         let token = (at, self.clients[at].waits_for);
         match next {
-            Next::Send(request) => self.send(at, request),
+            Next::Send(request) => self.send(at, *request),
             Next::Rest => self.after(3_000, Event::Wakes(token)),
             Next::JoinLater => {
                 let wait = self.below(15_000);
