@@ -78,10 +78,20 @@ impl GroupCoordinatorConfig {
     }
 }
 
+/// Which members of the classic protocol a consumer group lets in (`kelpgate.classic.member.check`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClassicMemberCheck {
+    /// Those whose claims of partitions can be checked (KIP-848).
+    Strict,
+    /// Older clients too.
+    Lenient,
+}
+
 /// What one consumer group is to do, by its own configuration and its node's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GroupConfig {
     pub assignment_interval: Duration,
+    pub classic_member_check: ClassicMemberCheck,
     pub heartbeat_interval_ms: i32,
     pub session_timeout: Duration,
 }
@@ -92,6 +102,10 @@ impl GroupConfig {
         let read = Reader { resource: Resource::Group, own, layers };
         GroupConfig {
             assignment_interval: millis(read.integer("consumer.assignment.interval.ms")),
+            classic_member_check: match read.text("kelpgate.classic.member.check").as_deref() {
+                Some("lenient") => ClassicMemberCheck::Lenient,
+                _ => ClassicMemberCheck::Strict,
+            },
             heartbeat_interval_ms: read.int("consumer.heartbeat.interval.ms"),
             session_timeout: millis(read.integer("consumer.session.timeout.ms")),
         }

@@ -24,7 +24,9 @@ pub use broker_config::BrokerConfig;
 pub use definition::{Check, Definition, Effect, Kind, Resource, Synonym, Unit, Update};
 pub use describe::{Entry, EntrySynonym, describe};
 pub use error::ConfigError;
-pub use group_coordinator_config::{GroupConfig, GroupCoordinatorConfig, MigrationPolicy};
+pub use group_coordinator_config::{
+    ClassicMemberCheck, GroupConfig, GroupCoordinatorConfig, MigrationPolicy,
+};
 pub use keys::{are_synonyms, definition, definitions};
 pub use layers::{BrokerLayers, Overrides, Source};
 pub use rules::check_node;

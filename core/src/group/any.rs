@@ -4,6 +4,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::bridge;
 use super::classic::{ClassicGroup, OffsetsExpire};
 use super::consumer::admission::no_group;
 use super::consumer::{Committer, ConsumerGroup};
@@ -16,6 +17,7 @@ use crate::protocol::consumer_group_describe;
 use crate::protocol::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest;
 use crate::protocol::describe_groups::DescribedGroup;
 use crate::protocol::join_group::JoinGroupRequest;
+use crate::protocol::leave_group::LeaveGroupRequest;
 use crate::protocol::list_groups::ListedGroup;
 use crate::protocol::{ErrorCode, Str};
 use crate::shard_message::Asker;
@@ -96,7 +98,11 @@ impl Group {
         match &mut self.kind {
             Kind::Simple => {}
             Kind::Classic(classic) => classic.tick(step, &self.id),
-            Kind::Consumer(consumer) => consumer.tick(step, &self.id),
+            Kind::Consumer(consumer) => {
+                let members = consumer.members().len();
+                consumer.tick(step, &self.id);
+                self.maybe_downgrade(step, members);
+            }
         }
     }
 
@@ -106,18 +112,15 @@ impl Group {
             GroupQuestion::Join { request, version, client } => {
                 self.join(step, asker, &request, version, client);
             }
-            GroupQuestion::Sync { ref request, version } => match self.classic() {
-                Some((classic, id)) => classic.sync(step, id, asker, request, version),
-                None => step.answer(asker, question.refusal(&self.id, ErrorCode::UNKNOWN_MEMBER_ID)),
+            GroupQuestion::Sync { request, version } => match self.classic_or_consumer() {
+                Ok((classic, id)) => classic.sync(step, id, asker, &request, version),
+                Err((consumer, id)) => consumer.sync_classic(step, id, asker, &request, version),
             },
-            GroupQuestion::Heartbeat { ref request } => match self.classic() {
-                Some((classic, id)) => classic.heartbeat(step, id, asker, request),
-                None => step.answer(asker, question.refusal(&self.id, ErrorCode::UNKNOWN_MEMBER_ID)),
+            GroupQuestion::Heartbeat { request } => match self.classic_or_consumer() {
+                Ok((classic, id)) => classic.heartbeat(step, id, asker, &request),
+                Err((consumer, id)) => consumer.heartbeat_classic(step, id, asker, &request),
             },
-            GroupQuestion::Leave { ref request, version } => match self.classic() {
-                Some((classic, id)) => classic.leave(step, id, asker, request, version),
-                None => step.answer(asker, question.refusal(&self.id, ErrorCode::UNKNOWN_MEMBER_ID)),
-            },
+            GroupQuestion::Leave { request, version } => self.leave(step, asker, &request, version),
             GroupQuestion::ConsumerHeartbeat { request, version, client } => {
                 self.consumer_heartbeat(step, asker, &request, version, &client);
             }
@@ -145,19 +148,38 @@ impl Group {
         version: i16,
         client: Client,
     ) {
-        // A consumer group that has lost its members may become a classic one; its offsets stay.
-        if let Kind::Consumer(consumer) = &self.kind
-            && !consumer.has_members()
-            && request.member_id.is_empty()
-        {
-            consumer.tombstones(&self.id).into_iter().for_each(|record| step.record(record));
-            self.kind = Kind::Simple;
+        let joined = match self.classic_or_consumer() {
+            Ok((classic, id)) => {
+                classic.join(step, id, asker, request, version, client);
+                None
+            }
+            Err((consumer, id)) if consumer.has_members() => {
+                bridge::join(consumer, step, id, asker, request, version, client)
+            }
+            // A group without members may become one of the other kind; its offsets stay.
+            Err((consumer, id)) => {
+                let first = step.effects.records.len();
+                consumer.tombstones(id).into_iter().for_each(|record| step.record(record));
+                let mut classic = ClassicGroup::new();
+                classic.join(step, id, asker, request, version, client);
+                if classic.is_nothing() {
+                    step.effects.records.truncate(first);
+                }
+                Some(classic).filter(|classic| !classic.is_nothing())
+            }
+        };
+        if let Some(classic) = joined {
+            self.kind = Kind::Classic(Box::new(classic));
         }
-        match self.classic() {
-            Some((classic, id)) => classic.join(step, id, asker, request, version, client),
-            None => {
-                let question = GroupQuestion::Join { request: request.clone(), version, client };
-                step.answer(asker, question.refusal(&self.id, ErrorCode::INCONSISTENT_GROUP_PROTOCOL));
+    }
+
+    fn leave(&mut self, step: &mut Step<'_>, asker: Asker, request: &LeaveGroupRequest, version: i16) {
+        match self.classic_or_consumer() {
+            Ok((classic, id)) => classic.leave(step, id, asker, request, version),
+            Err((consumer, id)) => {
+                let members = consumer.members().len();
+                consumer.leave_classic(step, id, asker, request, version);
+                self.maybe_downgrade(step, members);
             }
         }
     }
@@ -171,9 +193,16 @@ impl Group {
         client: &Client,
     ) {
         match &mut self.kind {
-            Kind::Consumer(consumer) => consumer.heartbeat(step, &self.id, asker, request, version, client),
+            Kind::Consumer(consumer) => {
+                let members = consumer.members().len();
+                consumer.heartbeat(step, &self.id, asker, request, version, client);
+                self.maybe_downgrade(step, members);
+            }
             Kind::Classic(classic) if classic.has_members() => {
-                step.answer(asker, no_group(&self.id).into_response());
+                let upgraded = bridge::upgrade(step, &self.id, classic, asker, request, version, client);
+                if let Some(consumer) = upgraded {
+                    self.kind = Kind::Consumer(Box::new(consumer));
+                }
             }
             Kind::Simple | Kind::Classic(_) => {
                 let mut consumer = ConsumerGroup::new();
@@ -191,15 +220,25 @@ impl Group {
         }
     }
 
-    /// The classic group, a new one where there is none, and the id that it does not know itself; none if the group is
-    /// of the other kind.
-    fn classic(&mut self) -> Option<(&mut ClassicGroup, &Str)> {
+    /// A consumer group that has fewer `members` than before may have only classic ones left.
+    fn maybe_downgrade(&mut self, step: &mut Step<'_>, members: usize) {
+        if let Kind::Consumer(consumer) = &self.kind
+            && consumer.members().len() < members
+            && let Some(classic) = bridge::downgrade(step, &self.id, consumer)
+        {
+            self.kind = Kind::Classic(Box::new(classic));
+        }
+    }
+
+    /// The classic group, a new one where there is none, or the consumer group; and the id that they do not know.
+    fn classic_or_consumer(&mut self) -> Result<(&mut ClassicGroup, &Str), (&mut ConsumerGroup, &Str)> {
         if let Kind::Simple = self.kind {
             self.kind = Kind::Classic(Box::default());
         }
         match &mut self.kind {
-            Kind::Classic(classic) => Some((classic, &self.id)),
-            Kind::Simple | Kind::Consumer(_) => None,
+            Kind::Simple => unreachable!("it was made a classic group above"),
+            Kind::Classic(classic) => Ok((classic, &self.id)),
+            Kind::Consumer(consumer) => Err((consumer, &self.id)),
         }
     }
 

@@ -6,6 +6,7 @@
 
 pub mod any;
 pub mod assignor;
+pub mod bridge;
 pub mod classic;
 pub mod consumer;
 pub mod coordinator;

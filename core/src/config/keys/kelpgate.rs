@@ -2,6 +2,17 @@
 
 use super::prelude::*;
 
+/// Keys of a group that only Kelpgate has. By name.
+pub(in crate::config) const GROUP: &[Definition] = &[Definition::new(
+    "kelpgate.classic.member.check",
+    String,
+    Some("strict"),
+    "Which members of the classic protocol a consumer group lets in: \"strict\" wants subscriptions of version 3 or \
+     higher, with the generation in which the member got the partitions it claims (KIP-848); \"lenient\" lets older \
+     clients in as well and believes nothing of what they claim.",
+)
+.check(OneOf(&["lenient", "strict"]))];
+
 /// Keys of a node that only Kelpgate has. By name.
 pub(in crate::config) const KELPGATE: &[Definition] = &[
     Definition::new(

@@ -6,6 +6,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use crate::group::question::Client;
+use crate::group::record::MemberMetadata;
 use crate::protocol::Str;
 use crate::protocol::join_group::JoinGroupRequestProtocol;
 use crate::shard_message::Asker;
@@ -106,6 +107,25 @@ pub struct Member {
 }
 
 impl Member {
+    /// One that waits for nothing, with what its record says and these protocols.
+    pub fn settled(recorded: &MemberMetadata, protocols: Vec<Protocol>) -> Member {
+        Member {
+            id: recorded.member_id.detach(),
+            instance_id: recorded.group_instance_id.as_ref().map(Str::detach),
+            client: Client { id: recorded.client_id.detach(), host: recorded.client_host.detach() },
+            timeouts: Timeouts {
+                session_ms: recorded.session_timeout,
+                rebalance_ms: match recorded.rebalance_timeout {
+                    timeout if timeout < 0 => recorded.session_timeout,
+                    timeout => timeout,
+                },
+            },
+            protocols,
+            assignment: Bytes::copy_from_slice(&recorded.assignment),
+            state: MemberState::Settled,
+        }
+    }
+
     pub fn state(&self) -> MemberState {
         self.state
     }

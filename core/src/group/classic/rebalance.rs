@@ -47,6 +47,12 @@ impl fmt::Display for Reason {
 }
 
 impl ClassicGroup {
+    /// Stores a stable group and has all its members join again.
+    pub fn begin_anew(&mut self, step: &mut Step<'_>, group_id: &Str, why: &'static str) {
+        self.store(step, group_id);
+        self.rebalance(step, group_id, Reason::of(why));
+    }
+
     /// Starts a rebalance, unless one is being prepared already; completes it if nobody is missing.
     pub(super) fn rebalance(&mut self, step: &mut Step<'_>, group_id: &Str, reason: Reason) {
         if !matches!(self.phase, Phase::PreparingRebalance(_)) {

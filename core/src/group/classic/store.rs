@@ -1,11 +1,13 @@
 //! A classic group as a record, and back.
 
+use alloc::vec::Vec;
+
 use bytes::Bytes;
 
-use super::member::{Member, MemberState, Protocol, Timeouts};
+use super::member::{Member, Protocol};
 use super::rebalance::Reason;
 use super::{ClassicGroup, Phase};
-use crate::group::question::Client;
+use crate::group::embedded::CONSUMER;
 use crate::group::record::{GroupKey, GroupMetadataValue, GroupRecord, MemberMetadata};
 use crate::group::step::Step;
 use crate::protocol::Str;
@@ -41,7 +43,7 @@ impl ClassicGroup {
         }
     }
 
-    pub(super) fn store(&mut self, step: &mut Step<'_>, group_id: &Str) {
+    pub(in crate::group) fn store(&mut self, step: &mut Step<'_>, group_id: &Str) {
         self.recorded = true;
         step.record(self.record(group_id));
     }
@@ -83,33 +85,43 @@ impl ClassicGroup {
         group
     }
 
-    /// One that shares its id or instance with a member before it is passed over: they cannot both be right.
     fn restore_member(&mut self, protocol: &Str, recorded: &MemberMetadata) {
-        let instance_id = recorded.group_instance_id.as_ref();
-        if self.members.by_id(&recorded.member_id).is_some()
-            || instance_id.is_some_and(|instance| self.members.by_instance(instance).is_some())
+        let metadata = Bytes::copy_from_slice(&recorded.subscription);
+        let protocols = [Protocol { name: protocol.clone(), metadata }].into();
+        self.add_settled(Member::settled(recorded, protocols));
+    }
+
+    /// Adds a member that needs not join. One that shares its id or instance with a member before it is passed over: they
+    /// cannot both be right.
+    fn add_settled(&mut self, member: Member) {
+        let instance_id = member.instance_id.as_ref();
+        if self.members.by_id(&member.id).is_none()
+            && instance_id.is_none_or(|instance| self.members.by_instance(instance).is_none())
         {
-            return;
+            let no = self.next_no();
+            self.members.insert(no, member);
         }
-        let rebalance_ms = match recorded.rebalance_timeout {
-            timeout if timeout < 0 => recorded.session_timeout,
-            timeout => timeout,
+    }
+
+    /// A stable group that goes on where a group of another kind ends: each of these consumers has what its assignment
+    /// says. The first becomes the leader. None if they have no protocol in common.
+    pub fn of_consumers(step: &Step<'_>, generation: i32, members: Vec<Member>) -> Option<ClassicGroup> {
+        let mut group = ClassicGroup {
+            phase: Phase::Stable,
+            since: Some(step.now.wall),
+            recorded: true,
+            generation,
+            protocol_type: Some(Str::from_static(CONSUMER)),
+            ..ClassicGroup::new()
         };
-        let member = Member {
-            id: recorded.member_id.detach(),
-            instance_id: instance_id.map(Str::detach),
-            client: Client { id: recorded.client_id.detach(), host: recorded.client_host.detach() },
-            timeouts: Timeouts { session_ms: recorded.session_timeout, rebalance_ms },
-            protocols: [Protocol {
-                name: protocol.clone(),
-                metadata: Bytes::copy_from_slice(&recorded.subscription),
-            }]
-            .into(),
-            assignment: Bytes::copy_from_slice(&recorded.assignment),
-            state: MemberState::Settled,
-        };
-        let no = self.next_no();
-        self.members.insert(no, member);
+        members.into_iter().for_each(|member| group.add_settled(member));
+        group.leader = group.members.oldest();
+        group.protocol = Some(group.members.elect_protocol(group.leader)?);
+        group.subscribed = group.subscriptions();
+        for no in group.members.numbers() {
+            group.renew_session(step, no);
+        }
+        Some(group)
     }
 
     /// The log was read to its end: sessions start now. A group that is larger than the node allows by now has to

@@ -12,7 +12,7 @@ use crate::protocol::Str;
 
 impl ConsumerGroup {
     /// Looks at the topics subscribed to: the epoch rises if they are others than at its last rise, or if it must.
-    pub(super) fn look_at_topics(&mut self, step: &mut Step<'_>, group_id: &Str, must_rise: bool) {
+    pub(in crate::group) fn look_at_topics(&mut self, step: &mut Step<'_>, group_id: &Str, must_rise: bool) {
         let hash = metadata_hash(&self.subscriptions.topics(), step.image);
         self.run.topics_seen = Some(step.image.change_number());
         if must_rise || hash != self.metadata_hash {
@@ -24,8 +24,13 @@ impl ConsumerGroup {
         }
     }
 
+    /// What the topics subscribed to are like, as a number ([`metadata_hash`]).
+    pub(in crate::group) fn topics_hash(&self, image: &Image) -> i64 {
+        metadata_hash(&self.subscriptions.topics(), image)
+    }
+
     /// Whether the catalogue may have changed since the topics were last looked at.
-    pub(super) fn must_look_at_topics(&self, image: &Image) -> bool {
+    pub(in crate::group) fn must_look_at_topics(&self, image: &Image) -> bool {
         self.run.topics_seen != Some(image.change_number())
     }
 }

@@ -101,13 +101,26 @@ impl ConsumerGroup {
         let before = known.cloned().unwrap_or_default();
         let names = request.subscribed_topic_names.as_deref().map(|names| self.subscriptions.shared(names));
         let after = updated(&before, request, names, client);
-        if known.is_some() && after == before {
+        self.store_description(step, group_id, id, &after)
+    }
+
+    /// Stores a description, if any of it is new.
+    pub(in crate::group) fn store_description(
+        &mut self,
+        step: &mut Step<'_>,
+        group_id: &Str,
+        id: &Str,
+        after: &Description,
+    ) -> SubscriptionChange {
+        let known = self.member(id).map(|member| &member.description);
+        let before = known.cloned().unwrap_or_else(Description::new);
+        if known.is_some() && *after == before {
             return SubscriptionChange::None;
         }
-        let change = self.subscription_change(&before, &after);
+        let change = self.subscription_change(&before, after);
         let last_user = before.regex.clone().filter(|_| before.regex != after.regex);
         let last_user = last_user.filter(|regex| self.subscriptions.users_of(regex) == 1);
-        self.put(step, writing::description(group_id, id, Some(&after)));
+        self.put(step, writing::description(group_id, id, Some(after)));
         if let Some(regex) = last_user {
             self.put(step, writing::regex(group_id, &regex, None));
         }
@@ -135,7 +148,7 @@ impl ConsumerGroup {
 
     /// Moves a member one step towards its target and lets its time to revoke begin or end. Tells whether other partitions
     /// are assigned to it now.
-    pub(super) fn reconcile(
+    pub(in crate::group) fn reconcile(
         &mut self,
         step: &mut Step<'_>,
         group_id: &Str,
@@ -206,7 +219,7 @@ fn is_full(request: &ConsumerGroupHeartbeatRequest) -> bool {
 }
 
 /// A member id of our own, as Kafka makes them: a version 4 UUID in base64url.
-fn new_id(step: &mut Step<'_>) -> Str {
+pub(in crate::group) fn new_id(step: &mut Step<'_>) -> Str {
     let mut bytes = [0; 16];
     step.random.fill_bytes(&mut bytes);
     bytes[6] = bytes[6] & 0x0f | 0x40;

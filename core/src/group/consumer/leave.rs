@@ -92,7 +92,13 @@ impl ConsumerGroup {
     }
 
     /// A member with a new id takes the place of a static one: its description, its partitions and its target.
-    pub(super) fn replace_member(&mut self, step: &mut Step<'_>, group_id: &Str, old: &Str, new: &Str) {
+    pub(in crate::group) fn replace_member(
+        &mut self,
+        step: &mut Step<'_>,
+        group_id: &Str,
+        old: &Str,
+        new: &Str,
+    ) {
         let Some(member) = self.members.get(old) else { return };
         let (description, standing) = (member.description.clone(), member.standing.taken_over());
         let target = self.targets.get(old).cloned().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::given::Given;
 use crate::group::question::Client;
@@ -228,6 +229,17 @@ impl Member {
     /// Whether it speaks the classic protocol.
     pub fn is_classic(&self) -> bool {
         self.description.classic.is_some()
+    }
+
+    /// The session timeout of one that does.
+    pub fn classic_session(&self) -> Option<Duration> {
+        let classic = self.description.classic.as_ref()?;
+        Some(Duration::from_millis(u64::try_from(classic.session_timeout_ms).unwrap_or(0)))
+    }
+
+    /// How long it may take to give up partitions, or if it is a classic one to join again.
+    pub fn rebalance_timeout(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.description.rebalance_timeout_ms).unwrap_or(0))
     }
 
     /// Whether it is static and has left for a while.

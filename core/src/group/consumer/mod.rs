@@ -14,7 +14,7 @@ pub mod admission;
 mod describe;
 mod epoch;
 pub mod given;
-mod heartbeat;
+pub(in crate::group) mod heartbeat;
 mod invariants;
 mod leave;
 pub mod member;
@@ -33,6 +33,7 @@ pub mod writing;
 mod tests;
 
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::group::assignor::Partitions;
@@ -163,6 +164,11 @@ impl ConsumerGroup {
         self.subscriptions.contains(topic)
     }
 
+    /// The set of these names, shared with members that have the same.
+    pub(in crate::group) fn shared_names(&self, names: &[Str]) -> Arc<[Str]> {
+        self.subscriptions.shared(names)
+    }
+
     /// `Empty`, `Assigning`, `Reconciling` or `Stable`, as ListGroups and ConsumerGroupDescribe show it.
     pub fn state_name(&self) -> &'static str {
         let reconciled = |member: &Member| member.standing.is_reconciled_to(self.assignment_epoch);
@@ -178,12 +184,12 @@ impl ConsumerGroup {
     }
 
     /// Who has a partition assigned, or has yet to give it up.
-    fn owner(&self, topic: Uuid, partition: i32) -> Option<MemberNo> {
+    pub(in crate::group) fn owner(&self, topic: Uuid, partition: i32) -> Option<MemberNo> {
         self.owners.get(&topic)?.get(&partition).copied()
     }
 
     /// Changes state by a record, and stores it.
-    fn put(&mut self, step: &mut Step<'_>, record: GroupRecord) {
+    pub(in crate::group) fn put(&mut self, step: &mut Step<'_>, record: GroupRecord) {
         let inverse = self.inverse(&record);
         self.run.undo.push(inverse);
         self.replay(&record);

@@ -84,7 +84,11 @@ impl ConsumerGroup {
         let member = self.known_or_new(id);
         let before = core::mem::replace(&mut member.description, description);
         let instance = member.description.instance_id.clone();
+        let (no, is_classic) = (member.no, member.is_classic());
         self.subscriptions.remove(&before);
+        if !is_classic {
+            self.stop_classic_timers(no);
+        }
         if before.instance_id != instance {
             self.forget_instance(id, before.instance_id);
         }
@@ -125,6 +129,7 @@ impl ConsumerGroup {
         self.forget_instance(id, member.description.instance_id);
         self.numbers.remove(&member.no);
         self.run.timers.clear(ConsumerTimer::Session(member.no));
+        self.stop_classic_timers(member.no);
         self.stop_revocation_timer(member.no);
     }
 

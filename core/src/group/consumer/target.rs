@@ -19,7 +19,7 @@ use crate::uuid::Uuid;
 impl ConsumerGroup {
     /// Computes the target if it is behind the group's epoch and the last computation is long enough ago. Until then
     /// members live on the old one.
-    pub(super) fn maybe_assign(&mut self, step: &mut Step<'_>, group_id: &Str, interval: Duration) {
+    pub(in crate::group) fn maybe_assign(&mut self, step: &mut Step<'_>, group_id: &Str, interval: Duration) {
         if self.assignment_epoch >= self.epoch || !self.may_assign(step.now.wall, interval) {
             return;
         }

@@ -18,6 +18,10 @@ pub enum ConsumerTimer {
     Revocation(MemberNo),
     /// The next slice of a resolution of regular expressions.
     Resolution,
+    /// A classic member that was told so to join again.
+    Rejoin(MemberNo),
+    /// A classic member that has joined to ask for its assignment.
+    Sync(MemberNo),
 }
 
 impl ConsumerGroup {
@@ -32,7 +36,9 @@ impl ConsumerGroup {
         let mut gone: Vec<Str> = Vec::new();
         while let Some(timer) = self.run.timers.pop_due(step.now.mono) {
             match timer {
-                ConsumerTimer::Session(no) => gone.extend(self.numbers.get(&no).cloned()),
+                ConsumerTimer::Session(no) | ConsumerTimer::Rejoin(no) | ConsumerTimer::Sync(no) => {
+                    gone.extend(self.numbers.get(&no).cloned());
+                }
                 ConsumerTimer::Revocation(no) => gone.extend(self.too_slow(no)),
                 ConsumerTimer::Resolution => self.go_on_resolving(step, group_id),
             }
@@ -40,20 +46,44 @@ impl ConsumerGroup {
         self.remove_members(step, group_id, &gone);
     }
 
-    /// After loading: every member gets a whole session, and those that are revoking a whole rebalance timeout.
+    /// After loading: every member gets a whole session, and those that are revoking a whole rebalance timeout. Sessions
+    /// of classic members are as long as they said (Kafka gives them the group's, which may be shorter than the time
+    /// between two of their heartbeats).
     pub fn loaded(&mut self, step: &mut Step<'_>, group_id: &Str) {
         let session = step.image.group_config(group_id).session_timeout;
-        let ids: Vec<Str> = self.members.keys().cloned().collect();
-        for id in ids {
+        let sessions: Vec<(Str, Duration)> = self
+            .members
+            .iter()
+            .map(|(id, member)| (id.clone(), member.classic_session().unwrap_or(session)))
+            .collect();
+        for (id, session) in sessions {
             self.start_session(step.now.mono, &id, session);
             self.time_revocation(step.now.mono, &id);
         }
     }
 
-    pub(super) fn start_session(&mut self, now: Instant, id: &str, timeout: Duration) {
+    pub(in crate::group) fn start_session(&mut self, now: Instant, id: &str, timeout: Duration) {
         if let Some(member) = self.members.get(id) {
             self.run.timers.set(ConsumerTimer::Session(member.no), now + timeout);
         }
+    }
+
+    /// Lets a classic member's time to do something begin, unless it runs already.
+    pub(in crate::group) fn start_timer(&mut self, timer: ConsumerTimer, at: Instant) {
+        if !self.run.timers.is_set(timer) {
+            self.run.timers.set(timer, at);
+        }
+    }
+
+    /// Ends what a classic member had time for.
+    pub(in crate::group) fn stop_timer(&mut self, timer: ConsumerTimer) {
+        self.run.timers.clear(timer);
+    }
+
+    /// The member is gone, or speaks the new protocol by now.
+    pub(super) fn stop_classic_timers(&mut self, no: MemberNo) {
+        self.run.timers.clear(ConsumerTimer::Rejoin(no));
+        self.run.timers.clear(ConsumerTimer::Sync(no));
     }
 
     /// Lets the time a member has to revoke begin, begin anew, or end, after its standing changed. Classic members have
@@ -64,9 +94,9 @@ impl ConsumerGroup {
         if !ConsumerGroup::is_revoking(member) || member.is_classic() {
             return self.stop_revocation_timer(no);
         }
-        let timeout = u64::try_from(member.description.rebalance_timeout_ms).unwrap_or(0);
+        let timeout = member.rebalance_timeout();
         self.run.revoking_since.insert(no, member.standing.epoch);
-        self.run.timers.set(ConsumerTimer::Revocation(no), now + Duration::from_millis(timeout));
+        self.run.timers.set(ConsumerTimer::Revocation(no), now + timeout);
     }
 
     pub(super) fn stop_revocation_timer(&mut self, no: MemberNo) {
