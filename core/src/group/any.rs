@@ -242,6 +242,18 @@ impl Group {
         }
     }
 
+    /// Walks the whole group.
+    ///
+    /// # Panics
+    /// Something does not hold: our own mistake.
+    pub fn check_invariants(&self) {
+        match &self.kind {
+            Kind::Simple => {}
+            Kind::Classic(classic) => classic.check_invariants(),
+            Kind::Consumer(consumer) => consumer.check_invariants(),
+        }
+    }
+
     /// A group that was made to look at a request, and refused it, has never been.
     fn forget_untouched(&mut self) {
         let untouched = match &self.kind {

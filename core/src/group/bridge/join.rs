@@ -219,7 +219,7 @@ impl ConsumerGroup {
                 supported_protocols: joiner.request.protocols.iter().map(protocol).collect(),
                 ..Default::default()
             }),
-            ..Description::new()
+            ..Description::default()
         }
     }
 

@@ -201,6 +201,6 @@ fn description(member: &classic::Member, subscription: Subscription) -> Descript
             supported_protocols: member.protocols.iter().map(protocol).collect(),
             ..Default::default()
         }),
-        ..Description::new()
+        ..Description::default()
     }
 }

@@ -113,7 +113,7 @@ impl ConsumerGroup {
         after: &Description,
     ) -> SubscriptionChange {
         let known = self.member(id).map(|member| &member.description);
-        let before = known.cloned().unwrap_or_else(Description::new);
+        let before = known.cloned().unwrap_or_default();
         if known.is_some() && *after == before {
             return SubscriptionChange::None;
         }
