@@ -36,6 +36,8 @@ pub struct Group {
     id: Str,
     offsets: Offsets,
     kind: Kind,
+    /// The kind it was before the last step, if that changed it.
+    before: Option<Kind>,
     /// The last append with records of this group; answers wait for it.
     pub last_write: Option<u64>,
 }
@@ -62,7 +64,7 @@ impl Kind {
 impl Group {
     /// A group of which nothing is known.
     pub fn new(id: Str) -> Group {
-        Group { id, offsets: Offsets::default(), kind: Kind::Simple, last_write: None }
+        Group { id, offsets: Offsets::default(), kind: Kind::Simple, before: None, last_write: None }
     }
 
     pub fn id(&self) -> &Str {
@@ -95,6 +97,7 @@ impl Group {
 
     /// Does what is due.
     pub fn tick(&mut self, step: &mut Step<'_>) {
+        self.begin();
         match &mut self.kind {
             Kind::Simple => {}
             Kind::Classic(classic) => classic.tick(step, &self.id),
@@ -106,8 +109,22 @@ impl Group {
         }
     }
 
+    /// A step begins: what came before it stays.
+    fn begin(&mut self) {
+        self.before = None;
+        if let Kind::Consumer(consumer) = &mut self.kind {
+            consumer.begin();
+        }
+    }
+
+    /// The group goes on as one of another kind.
+    fn become_kind(&mut self, kind: Kind) {
+        self.before = Some(core::mem::replace(&mut self.kind, kind));
+    }
+
     /// Takes a question.
     pub fn ask(&mut self, step: &mut Step<'_>, asker: Asker, question: GroupQuestion) {
+        self.begin();
         match question {
             GroupQuestion::Join { request, version, client } => {
                 self.join(step, asker, &request, version, client);
@@ -169,7 +186,7 @@ impl Group {
             }
         };
         if let Some(classic) = joined {
-            self.kind = Kind::Classic(Box::new(classic));
+            self.become_kind(Kind::Classic(Box::new(classic)));
         }
     }
 
@@ -201,7 +218,7 @@ impl Group {
             Kind::Classic(classic) if classic.has_members() => {
                 let upgraded = bridge::upgrade(step, &self.id, classic, asker, request, version, client);
                 if let Some(consumer) = upgraded {
-                    self.kind = Kind::Consumer(Box::new(consumer));
+                    self.become_kind(Kind::Consumer(Box::new(consumer)));
                 }
             }
             Kind::Simple | Kind::Classic(_) => {
@@ -214,7 +231,7 @@ impl Group {
                         let tombstone = GroupRecord::GroupMetadata(group_key(&self.id), None);
                         step.effects.records.insert(first, tombstone);
                     }
-                    self.kind = Kind::Consumer(Box::new(consumer));
+                    self.become_kind(Kind::Consumer(Box::new(consumer)));
                 }
             }
         }
@@ -226,7 +243,7 @@ impl Group {
             && consumer.members().len() < members
             && let Some(classic) = bridge::downgrade(step, &self.id, consumer)
         {
-            self.kind = Kind::Classic(Box::new(classic));
+            self.become_kind(Kind::Classic(Box::new(classic)));
         }
     }
 
@@ -277,12 +294,31 @@ impl Group {
 
     /// The records of the last step were too large to be stored.
     pub fn write_refused(&mut self, step: &mut Step<'_>) {
+        if let Some(before) = self.before.take() {
+            return self.take_back(step, before);
+        }
         match &mut self.kind {
             Kind::Simple => {}
             Kind::Classic(classic) => classic.assignment_refused(step, &self.id),
             Kind::Consumer(consumer) => consumer.write_refused(step, &self.id),
         }
         self.forget_untouched();
+    }
+
+    /// The group does not become one of another kind after all. Who waited in a classic group has been told to join again,
+    /// so that its members are now as after a restart.
+    fn take_back(&mut self, step: &mut Step<'_>, before: Kind) {
+        self.kind = before;
+        match &mut self.kind {
+            Kind::Simple => {}
+            Kind::Classic(classic) => {
+                if let GroupRecord::GroupMetadata(_, Some(value)) = classic.record(&self.id) {
+                    **classic = ClassicGroup::restore(&value);
+                }
+                classic.loaded(step, &self.id);
+            }
+            Kind::Consumer(consumer) => consumer.write_refused(step, &self.id),
+        }
     }
 }
 
@@ -356,11 +392,13 @@ impl Group {
 
     /// A topic is gone, with what was committed for it.
     pub fn topic_deleted(&mut self, step: &mut Step<'_>, topic: &Str, id: Uuid) {
+        self.begin();
         self.offsets.topic_deleted(step, &self.id, topic, id);
     }
 
     /// Forgets offsets whose time is over, and the whole group if it is empty and nothing is left.
     pub fn expire(&mut self, step: &mut Step<'_>) {
+        self.begin();
         let base = match &self.kind {
             Kind::Simple => Some(RetentionBase::Commit),
             Kind::Classic(classic) => match classic.offsets_expire() {

@@ -70,7 +70,7 @@ impl ConsumerGroup {
 
     /// Lets a classic member's time to do something begin, unless it runs already.
     pub(in crate::group) fn start_timer(&mut self, timer: ConsumerTimer, at: Instant) {
-        if !self.run.timers.is_set(timer) {
+        if !self.run.timers.has(timer) {
             self.run.timers.set(timer, at);
         }
     }

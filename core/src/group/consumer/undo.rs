@@ -14,7 +14,7 @@ use crate::time::WallTime;
 
 impl ConsumerGroup {
     /// A step begins: what came before it stays.
-    pub(super) fn begin(&mut self) {
+    pub(in crate::group) fn begin(&mut self) {
         self.run.undo.clear();
     }
 

@@ -86,6 +86,16 @@ impl Field {
         (asker, mine.into_iter().next().map(|(_, answer)| answer))
     }
 
+    /// The records of the last step did not fit the log.
+    pub fn refuse(&mut self) {
+        let last = self.log.len() - self.wrote.len();
+        self.log.truncate(last);
+        self.step(|group, step| {
+            group.write_refused(step);
+        });
+        self.log.truncate(last);
+    }
+
     /// Lets time pass, and everything happen that is due meanwhile.
     pub fn pass(&mut self, milliseconds: u64) {
         for _ in 0..milliseconds {

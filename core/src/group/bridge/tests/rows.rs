@@ -456,3 +456,26 @@ fn a_group_of_classic_members_only_sees_its_topics_grow() {
     field.join(Join::of(&id).owning(4, &[0, 1, 2, 3]));
     assert_eq!(field.sync(&id, 5), (0, vec![0, 1, 2, 3, 4]));
 }
+
+#[test]
+fn a_change_of_protocol_that_does_not_fit_the_log_is_taken_back() {
+    let mut field = Field::new(4, &[]);
+    let ids = field.classic_group(&[&[0, 1], &[2, 3]]);
+    assert_eq!(field.heard(joining("n")).0, 0);
+    field.refuse();
+    assert_eq!(field.is(), ("classic".into(), "Stable".into()));
+    assert_eq!([field.beat(&ids[0], 2), field.beat(&ids[1], 2)], [0, 0]);
+    field.reload();
+    assert_eq!(field.heard(joining("n")).0, 0);
+    field.leave(&[(&ids[0], None)]);
+    assert_eq!(field.heard(consumer("n", -1)).0, 0);
+    assert_eq!(field.is().0, "classic");
+    field.refuse();
+    assert_eq!(field.is().0, "consumer");
+    assert_eq!(field.heard(owning("n", 3, field.topic, &[])).0, 0);
+    // Nor a heartbeat.
+    field.refuse();
+    assert_eq!(field.heard(consumer("n", -1)).0, 0);
+    assert_eq!(field.is().0, "classic");
+    field.reload();
+}
