@@ -2,8 +2,9 @@
 //!
 //! Members keep what they own; what nobody owns goes to the subscriber with the least, topics with the most partitions per
 //! subscriber first; then partitions move from members with more to members with less until no two members of a topic differ
-//! by two or more while the larger one has a partition the other may have (Kafka's `UniformHeterogeneousAssignmentBuilder`
-//! promises the same). The work is bounded by [`VISITS`]: a group that would need more is left less even, never incomplete.
+//! by two or more while the larger one has a partition the other may have. Kafka's `UniformHeterogeneousAssignmentBuilder`
+//! stops there; [`chains`] goes on until no assignment at all is more even. The work is bounded by [`VISITS`]: a group that
+//! would need more is left less even, never incomplete.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
@@ -11,20 +12,19 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 use core::ops::Range;
 
+use super::chains;
 use super::numbered::{Numbered, Owners};
+use super::trade::bring_near;
 
 /// How many partitions and subscribers of topics the balancing may look at in all: a few milliseconds.
-const VISITS: usize = 1_000_000;
+const VISITS: usize = 300_000;
 
 /// Assigns as evenly as the subscriptions allow.
 pub(super) fn assign<K: Copy + Ord>(group: &Numbered<K>) -> Owners {
     let mut state = State { owners: vec![None; group.slots()], loads: vec![0; group.members()] };
-    let mut before: Owners = vec![None; group.slots()];
-    for member in 0..group.members() {
-        for slot in group.claims(member) {
-            before[*slot] = Some(member as u32);
-            state.give(*slot, member as u32);
-        }
+    let before = group.owned();
+    for (slot, owner) in before.iter().enumerate() {
+        owner.iter().for_each(|owner| state.give(slot, *owner));
     }
     let mut topics: Vec<Topic<'_>> =
         group.topics().map(|(slots, subscribers)| Topic { slots, subscribers }).collect();
@@ -40,9 +40,12 @@ pub(super) fn assign<K: Copy + Ord>(group: &Numbered<K>) -> Owners {
             visits += topic.slots.len() + topic.subscribers.len();
         }
     }
+    chains::even_out(&mut state, &topics, &before);
     if let Some(racks) = group.racks() {
         // Within a topic, where any subscriber may have any partition.
-        topics.iter().for_each(|topic| racks.align(topic.slots.clone(), &mut state.owners));
+        topics
+            .iter()
+            .for_each(|topic| bring_near(racks, topic.slots.clone(), &mut state.owners, &before, None));
     }
     state.owners
 }
@@ -50,26 +53,30 @@ pub(super) fn assign<K: Copy + Ord>(group: &Numbered<K>) -> Owners {
 /// Makes partitions per subscriber comparable as whole numbers.
 const SCALE: usize = 1 << 16;
 
-struct Topic<'a> {
-    slots: Range<usize>,
-    subscribers: &'a [u32],
+/// A topic with its slots and who may have them.
+pub(super) struct Topic<'a> {
+    pub(super) slots: Range<usize>,
+    pub(super) subscribers: &'a [u32],
 }
 
-struct State {
-    owners: Owners,
+/// An assignment in the making.
+pub(super) struct State {
+    pub(super) owners: Owners,
     /// How many slots each member has.
-    loads: Vec<usize>,
+    pub(super) loads: Vec<usize>,
 }
 
 impl State {
-    fn give(&mut self, slot: usize, member: u32) {
+    /// Moves a slot to a member.
+    pub(super) fn give(&mut self, slot: usize, member: u32) {
         if let Some(giver) = self.owners[slot].replace(member) {
             self.loads[giver as usize] -= 1;
         }
         self.loads[member as usize] += 1;
     }
 
-    fn load(&self, member: u32) -> (usize, u32) {
+    /// A member by how much it has.
+    pub(super) fn load(&self, member: u32) -> (usize, u32) {
         (self.loads[member as usize], member)
     }
 
@@ -92,9 +99,13 @@ impl State {
     /// Moves slots of one topic from the member with the most to the one with the least until they differ by at most one.
     /// Says whether any moved.
     fn balance(&mut self, topic: &Topic<'_>, before: &Owners) -> bool {
+        let least = topic.subscribers.iter().map(|member| self.loads[*member as usize]).min().unwrap_or(0);
+        let mut goods = self.goods(topic, before, least);
+        if goods.is_empty() {
+            return false;
+        }
         let mut takers: BTreeSet<(usize, u32)> =
             topic.subscribers.iter().map(|member| self.load(*member)).collect();
-        let mut goods = self.goods(topic, before, takers.first().map_or(0, |(least, _)| *least));
         let mut givers: BTreeSet<(usize, u32)> = goods.keys().map(|owner| self.load(*owner)).collect();
         let mut moved = false;
         while let (Some((most, giver)), Some((least, taker))) = (givers.pop_last(), takers.first().copied()) {

@@ -10,7 +10,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::numbered::{Numbered, Owners};
-use super::racks::Racks;
+use super::trade::{Extras, bring_near};
 
 /// How what nobody owns is given to those below their quota.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,9 +47,9 @@ pub(super) fn assign<K: Copy + Ord>(group: &Numbered<K>, dealing: Dealing) -> Ow
         .zip(dealt)
         .for_each(|(owner, member)| *owner = Some(member));
     if let Some(racks) = group.racks() {
-        racks.align(0..group.slots(), &mut owners);
-        bring_extras_near(racks, group.members(), &mut owners);
-        racks.align(0..group.slots(), &mut owners);
+        let mut loads = vec![0; group.members()];
+        owners.iter().flatten().for_each(|owner| loads[*owner as usize] += 1);
+        bring_near(racks, 0..group.slots(), &mut owners, &group.owned(), Some(Extras { loads, quota }));
     }
     owners
 }
@@ -80,31 +80,4 @@ fn in_turn(kept: &[usize], quota: usize, extra: usize) -> Vec<u32> {
     }
     dealt.extend(filled.into_iter().take(extra));
     dealt
-}
-
-/// Moves a slot that is far from a member with an extra to a member without one that is near it.
-fn bring_extras_near(racks: &Racks, members: usize, owners: &mut Owners) {
-    let quota = owners.len() / members;
-    let mut loads = vec![0; members];
-    owners.iter().flatten().for_each(|owner| loads[*owner as usize] += 1);
-    let mut without: Vec<Vec<u32>> = Vec::new();
-    for member in (0..members as u32).rev().filter(|member| loads[*member as usize] == quota) {
-        if let Some(rack) = racks.of_member(member) {
-            without.resize(without.len().max(rack as usize + 1), Vec::new());
-            without[rack as usize].push(member);
-        }
-    }
-    for (slot, owner) in owners.iter_mut().enumerate() {
-        let Some(giver) =
-            owner.filter(|giver| loads[*giver as usize] > quota && !racks.is_near(slot, *giver))
-        else {
-            continue;
-        };
-        let taker = racks.of_slot(slot).iter().find_map(|rack| without.get_mut(*rack as usize)?.pop());
-        if let Some(taker) = taker {
-            *owner = Some(taker);
-            loads[giver as usize] -= 1;
-            loads[taker as usize] += 1;
-        }
-    }
 }

@@ -7,6 +7,7 @@
 //! The server's assignors ([`assign`]) are those of KIP-848; those of the leader of a classic group are in [`client`]. What
 //! each promises is written at its module.
 
+mod chains;
 pub mod client;
 mod heterogeneous;
 mod homogeneous;
@@ -14,6 +15,7 @@ mod numbered;
 mod racks;
 mod range;
 mod round_robin;
+mod trade;
 
 #[cfg(test)]
 mod tests;

@@ -170,6 +170,15 @@ impl<K: Copy + Ord> Numbered<K> {
         &self.claims[member]
     }
 
+    /// Who claims each slot.
+    pub(super) fn owned(&self) -> Owners {
+        let mut owned = vec![None; self.slots];
+        for (member, claims) in self.claims.iter().enumerate() {
+            claims.iter().for_each(|slot| owned[*slot] = Some(member as u32));
+        }
+        owned
+    }
+
     /// The topics that have slots: their slots and subscribers.
     pub(super) fn topics(&self) -> impl Iterator<Item = (Range<usize>, &[u32])> {
         let wanted = self.topics.iter().enumerate().filter(|(_, topic)| !topic.slots.is_empty());

@@ -46,16 +46,22 @@ fn take_together(topics: &mut [&mut Shares<'_>], racks: &Racks, owners: &mut Own
     };
     let mut hungry: BTreeSet<usize> = (0..members.len()).collect();
     for partition in 0..partitions {
-        let is_near = |topic: &&mut Shares<'_>, member| racks.is_near(topic.slots.start + partition, member);
-        let taker = hungry.iter().copied().find(|place| {
-            topics.iter().all(|topic| topic.room(*place) > 0 && is_near(topic, members[*place]))
-        });
-        let Some(place) = taker else { continue };
+        let mut slots = topics.iter().map(|topic| racks.of_slot(topic.slots.start + partition));
+        let (first, rest) = (slots.next().unwrap_or(&[]), slots.collect::<Vec<_>>());
+        let common: Vec<u32> =
+            first.iter().copied().filter(|rack| rest.iter().all(|racks| racks.contains(rack))).collect();
+        let is_near =
+            |place: usize| racks.of_member(members[place]).is_none_or(|rack| common.contains(&rack));
+        // All of these topics are given alike, so there is room in one when there is in all.
+        let has_room = |place: usize| topics.first().is_some_and(|topic| topic.room(place) > 0);
+        let Some(place) = hungry.iter().copied().find(|place| is_near(*place) && has_room(*place)) else {
+            continue;
+        };
         for topic in topics.iter_mut() {
             owners[topic.slots.start + partition] = Some(members[place]);
             topic.take(place, 1);
         }
-        if topics.iter().all(|topic| topic.room(place) == 0) {
+        if topics.first().is_some_and(|topic| topic.room(place) == 0) {
             hungry.remove(&place);
         }
     }
