@@ -15,7 +15,7 @@ pub(super) struct Racks {
 }
 
 impl Racks {
-    /// Numbers the racks of members and of slots, both in order. `None` if no member says where it is.
+    /// Numbers the racks of members and of slots, both in order. `None` if nothing is known of either.
     pub(super) fn new<'a, I>(
         members: impl Iterator<Item = Option<&'a str>>,
         slots: impl Iterator<Item = I>,
@@ -40,6 +40,9 @@ impl Racks {
             of_slots.extend(slot.map(&mut number));
             of_slots[first..].sort_unstable();
             starts.push(of_slots.len());
+        }
+        if of_slots.is_empty() {
+            return None;
         }
         let count = numbers.len();
         Some(Racks { of_member, starts, of_slots, count })

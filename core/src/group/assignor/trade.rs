@@ -1,6 +1,6 @@
 //! Trades that bring partitions near to their members and leave everybody with as many as before.
 //!
-//! Members of one rack are alike here, so racks trade. A partition far from its member goes to a rack where it is near, from
+//! Members of one rack are alike here, so racks trade; those that do not say where they are, are near to nothing. A partition far from its member goes to a rack where it is near, from
 //! where another one goes on to a rack where that is near too, and so on, until one comes that is far where it is, or near
 //! to where the first came from: that one takes the first one's place. A trade takes nothing away from where it is near but
 //! to where it is near as well. Such chains are the augmenting paths of a bipartite matching of partitions with places, so
@@ -34,13 +34,12 @@ pub(super) fn bring_near(
     before: &Owners,
     extras: Option<Extras>,
 ) {
-    let is_far = |slot: &usize| owners[*slot].is_some_and(|owner| !racks.is_near(*slot, owner));
-    let mut far: Vec<usize> = slots.clone().filter(is_far).collect();
+    let mut market = Market::new(racks, owners, extras);
+    let mut far: Vec<usize> = slots.clone().filter(|slot| market.is_far(*slot, before[*slot])).collect();
     if far.is_empty() {
         return;
     }
-    far.sort_by_key(|slot| owners[*slot] == before[*slot]);
-    let mut market = Market::new(racks, owners, extras);
+    far.sort_by_key(|slot| market.owners[*slot] == before[*slot]);
     // What comes last is traded first.
     for is_home in [true, false] {
         for slot in slots.clone().rev() {
@@ -89,7 +88,15 @@ impl<'a> Market<'a> {
         market
     }
 
-    /// The rack of a member; those that do not say have one of their own, near to everything.
+    /// Whether a slot should be brought near. A member that does not say where it is may well be near to what it had.
+    fn is_far(&self, slot: usize, before: Option<u32>) -> bool {
+        let Some(owner) = self.owners[slot] else { return false };
+        let racks = self.racks.of_slot(slot);
+        !racks.is_empty()
+            && self.racks.of_member(owner).map_or(before != Some(owner), |rack| !racks.contains(&rack))
+    }
+
+    /// The rack of a member; those that do not say have one of their own.
     fn rack(&self, member: u32) -> usize {
         self.racks.of_member(member).map_or(self.racks.count(), |rack| rack as usize)
     }
@@ -102,7 +109,7 @@ impl<'a> Market<'a> {
     /// The racks a slot is near to.
     fn near_to(&self, slot: usize) -> impl Iterator<Item = usize> + use<'a> {
         let racks = self.racks;
-        racks.of_slot(slot).iter().map(|rack| *rack as usize).chain([racks.count()])
+        racks.of_slot(slot).iter().map(|rack| *rack as usize)
     }
 
     /// Notes what a slot can be traded for where it is now.
@@ -173,11 +180,10 @@ impl<'a> Market<'a> {
                 path.reverse();
                 return Some((end, path));
             }
-            for next in 0..came.len() {
-                if came[next].is_none() && self.peek_near(rack, next).is_some() {
-                    came[next] = Some(rack);
-                    queue.push_back(next);
-                }
+            let open: Vec<usize> = (0..came.len()).filter(|next| came[*next].is_none()).collect();
+            for next in open.into_iter().filter(|next| self.peek_near(rack, *next).is_some()) {
+                came[next] = Some(rack);
+                queue.push_back(next);
             }
         }
         None

@@ -164,7 +164,7 @@ impl Group {
 
     fn near(&self, shares: &Shares) -> usize {
         let is_near = |person: &Person, slot: &Slot| {
-            person.rack.is_none_or(|rack| self.topics[slot.0][slot.1].contains(&rack))
+            person.rack.is_some_and(|rack| self.topics[slot.0][slot.1].contains(&rack))
         };
         self.members
             .iter()

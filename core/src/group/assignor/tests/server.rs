@@ -124,6 +124,16 @@ fn uniform_balances_before_it_looks_at_racks_and_at_racks_before_ownership() {
 }
 
 #[test]
+fn unknown_racks_move_nothing() {
+    let [a, b, c] = abc("t");
+    let members = [a.at("x"), b, c.at("y")];
+    let owned = "A t0 t1, B t2, C t3";
+    assert_eq!(run(ServerAssignor::Uniform, "t4", &members, owned), owned);
+    let racks = [Vec::from(["z"]), Vec::from(["z"]), Vec::from(["x"]), Vec::new()];
+    assert_eq!(run_on_racks(ServerAssignor::Uniform, "t4", &racks, &members, owned), owned);
+}
+
+#[test]
 fn uniform_gives_an_extra_to_who_is_near() {
     let [a, b, _] = abc("t");
     let racks = [Vec::from(["x"]), Vec::from(["x"]), Vec::from(["x"])];
