@@ -265,7 +265,7 @@ impl ClassicGroup {
             return;
         };
         let (old_id, old_state) = (old.id.clone(), old.state());
-        let id = new_member_id(step, &joiner.request.group_instance_id.clone().unwrap_or_default());
+        let id = new_member_id(step, joiner.instance_id().unwrap_or(&old_id));
         self.members.rename(no, id.clone());
         self.members.update(no, joiner.timeouts(), &joiner.request.protocols);
         if self.phase == Phase::Stable && self.members.elect_protocol(self.leader) == self.protocol {
