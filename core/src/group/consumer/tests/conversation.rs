@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 use super::talk::{Talk, beat, heard, join, number, same};
 use crate::catalogue::record::CatalogueRecord;
 use crate::group::consumer::ConsumerGroup;
+use crate::group::consumer::member::Standing;
+use crate::group::consumer::writing::standing;
 use crate::group::record::{GroupKey, GroupRecord};
 use crate::uuid::Uuid;
 
@@ -256,4 +258,22 @@ fn a_step_whose_records_do_not_fit_the_log_is_undone() {
     // Its session is one again.
     talk.pass(45_000);
     assert_eq!(talk.group.state_name(), "Empty");
+}
+
+/// A log whose cleaner was stopped half way may show the old owner's record after the new one's (KAFKA-16147).
+#[test]
+fn a_partition_stays_with_its_new_owner_whatever_becomes_of_the_old() {
+    let topic = Uuid([1; 16]);
+    let with = |partitions: &[i32]| Standing {
+        epoch: 2,
+        assigned: partitions.iter().map(|partition| (topic, *partition, 2)).collect(),
+        ..Standing::default()
+    };
+    let mut group = ConsumerGroup::new();
+    for (member, partitions) in [("a", &[0][..]), ("b", &[0][..]), ("a", &[1][..])] {
+        group.replay(&standing(&super::talk::GROUP, &member.into(), Some(&with(partitions))));
+    }
+    group.check_invariants();
+    group.replay(&standing(&super::talk::GROUP, &"a".into(), None));
+    group.check_invariants();
 }
