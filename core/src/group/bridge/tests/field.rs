@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use crate::catalogue::record::{CatalogueRecord, Configured};
 use crate::group::any::Group;
 use crate::group::embedded::{
     ConsumerProtocolAssignment, ConsumerProtocolSubscription, NamedPartitions, read_assignment,
@@ -98,20 +99,22 @@ impl Field {
 
     /// Lets time pass, and everything happen that is due meanwhile.
     pub fn pass(&mut self, milliseconds: u64) {
-        for _ in 0..milliseconds {
-            self.world.pass(1);
-            while self.group.next_deadline().is_some_and(|at| at <= self.world.now.mono) {
-                let effects = self.step(|group, step| group.tick(step));
-                self.late.extend(effects.answers);
-            }
+        let end = self.world.now.mono.0 + milliseconds * 1_000_000;
+        while let Some(at) = self.group.next_deadline().filter(|at| at.0 <= end) {
+            let wait = at.0.saturating_sub(self.world.now.mono.0).div_ceil(1_000_000);
+            self.world.pass(wait);
+            let effects = self.step(|group, step| group.tick(step));
+            self.late.extend(effects.answers);
         }
+        self.world.pass(end.saturating_sub(self.world.now.mono.0) / 1_000_000);
     }
 
     /// The coordinator fails and loads the group from its log.
     pub fn reload(&mut self) {
-        let effects = self.step(|group, step| {
-            group.refuse_everyone(step, crate::protocol::ErrorCode::NOT_COORDINATOR);
-        });
+        // It is of no use after that.
+        let group = &mut self.group;
+        let ((), effects) =
+            self.world.step(|step| group.refuse_everyone(step, crate::protocol::ErrorCode::NOT_COORDINATOR));
         self.late.extend(effects.answers);
         let mut loaded = Group::new(GROUP);
         self.log.iter().for_each(|record| loaded.replay(record));
@@ -365,6 +368,14 @@ pub fn assignment(member: &Str, partitions: &[i32]) -> SyncGroupRequestAssignmen
 pub fn partitions(assignment: &Bytes) -> Vec<i32> {
     let (_, read) = read_assignment(assignment).expect("it is whole");
     read.assigned_partitions.into_iter().flat_map(|topic| topic.partitions).collect()
+}
+
+/// The group lets older clients in.
+pub fn lenient() -> CatalogueRecord {
+    CatalogueRecord::Configs {
+        of: Configured::Group(GROUP),
+        overrides: [("kelpgate.classic.member.check".into(), "lenient".into())].into_iter().collect(),
+    }
 }
 
 /// A heartbeat of the new protocol.

@@ -2,4 +2,5 @@
 //! back.
 
 mod field;
+mod rolling;
 mod rows;

@@ -3,8 +3,8 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::field::{Field, Join, beat, consumer, joining, owning, sync};
-use crate::catalogue::record::{CatalogueRecord, Configured};
+use super::field::{Field, Join, beat, consumer, joining, lenient, owning, sync};
+use crate::catalogue::record::CatalogueRecord;
 use crate::group::question::GroupAnswer;
 
 /// A consumer group with one member of the new protocol, which has all four partitions at epoch 2.
@@ -134,13 +134,6 @@ fn old_clients_are_let_in_only_by_the_setting_and_the_log_says_why() {
         let joined = field.join(Join::of("x").embedded(version));
         assert_eq!((joined.error_code.0, joined.generation_id), (0, 3));
         assert_eq!(field.sync("x", 3), (0, vec![]));
-    }
-}
-
-fn lenient() -> CatalogueRecord {
-    CatalogueRecord::Configs {
-        of: Configured::Group("g".into()),
-        overrides: [("kelpgate.classic.member.check".into(), "lenient".into())].into_iter().collect(),
     }
 }
 
