@@ -446,6 +446,13 @@ impl Group {
     fn describe_consumer(&self, step: &Step<'_>) -> consumer_group_describe::DescribedGroup {
         match &self.kind {
             Kind::Consumer(consumer) => consumer.describe(&self.id, step.image, step.config),
+            // There may be a group of that name, but not of this kind (GroupCoordinatorService.consumerGroupDescribe).
+            Kind::Simple | Kind::Classic(_) if self.id.is_empty() => {
+                consumer_group_describe::DescribedGroup {
+                    error_code: ErrorCode::INVALID_GROUP_ID,
+                    ..Default::default()
+                }
+            }
             Kind::Simple | Kind::Classic(_) => {
                 let refusal = no_group(&self.id);
                 consumer_group_describe::DescribedGroup {

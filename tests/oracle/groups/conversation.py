@@ -5,6 +5,7 @@ import time
 import uuid
 
 from schema_wire import ZERO, Connection
+from stored import Partition
 
 # Seconds until an answer that must come is given up.
 PATIENCE = 20
@@ -14,6 +15,8 @@ MADE_ID = re.compile(r"(.*-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[A-Za-z0-
 # The server's own business.
 NOISE = {"ThrottleTimeMs", "Port"}
 TEXTS = {"ErrorMessage"}
+# Times and versions in records, of which only matters whether they are set.
+SET_OR_NOT = {"commitTimestamp", "expireTimestamp", "currentStateTimestamp", "AssignmentTimestamp", "MetadataHash", "version", "timestamp"}
 
 
 class Place:
@@ -79,6 +82,7 @@ class Conversation:
         self.steps = []
         self.known = {}
         self.silent = False
+        self.stored = Partition(self.line("stored").connection, self.group, place.schemas)
 
     def line(self, name):
         """The connection of this name."""
@@ -92,6 +96,27 @@ class Conversation:
 
     def topic_id(self, name):
         return self.place.topics[self.topic(name)]
+
+    def create(self, name, partitions):
+        """Make a topic of this script; returns its name."""
+        name = self.group + "-" + name
+        topic = {"Name": name, "NumPartitions": partitions, "ReplicationFactor": 1}
+        (made,) = self.admin("CreateTopics", 7, Topics=[topic], timeoutMs=30_000)["Topics"]
+        self.place.topics[name] = made["TopicId"]
+        return name
+
+    def grow(self, name, partitions):
+        topic = {"Name": self.group + "-" + name, "Count": partitions, "Assignments": None}
+        self.admin("CreatePartitions", 3, Topics=[topic], TimeoutMs=30_000)
+
+    def delete(self, name):
+        self.admin("DeleteTopics", 5, TopicNames=[self.group + "-" + name], TimeoutMs=30_000)
+
+    def admin(self, api, version, **fields):
+        """A change by an administrator, which is not part of what is compared; returns when the node knows of it."""
+        answer = self.line("admin's").connection.call(api, version, **fields)
+        time.sleep(0.3)
+        return answer
 
     def note(self, label, value):
         """Add to what is compared."""
@@ -131,6 +156,13 @@ class Conversation:
         for line in self.lines.values():
             line.heard_by_now()
 
+    def read_back(self):
+        """What the server has stored of the group since the conversation began: the order of the kinds, and each record."""
+        stored = list(self.stored.read())
+        self.note("stored", [{"At": at, "Kind": kind + ("" if value else " tombstone")} for at, (kind, _, value) in enumerate(stored)])
+        for kind, key, value in stored:
+            self.note("stored " + kind, {"Key": key, "Value": value})
+
     def close(self):
         for line in self.lines.values():
             line.connection.close()
@@ -139,21 +171,28 @@ class Conversation:
         if isinstance(value, dict):
             return {name: self.shown(item, name) for name, item in value.items() if name not in NOISE}
         if isinstance(value, list):
-            return sorted((self.shown(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
+            return sorted((self.shown(item) for item in value if not self.is_foreign(item)), key=lambda item: json.dumps(item, sort_keys=True))
         if isinstance(value, uuid.UUID):
             return self.shown_topic_id(value)
         if isinstance(value, bytes):
             return self.shown(value.decode("latin-1"))
+        if key in SET_OR_NOT and value not in (0, -1):
+            return "set"
         if isinstance(value, str):
             if key in TEXTS:
                 return "a text" if value else value
             return self.shown_text(value)
         return value
 
+    def is_foreign(self, item):
+        """Whether it is a group of another script, as ListGroups shows it."""
+        is_listed = isinstance(item, dict) and {"GroupId", "ProtocolType"} <= set(item) and "Members" not in item
+        return is_listed and not item["GroupId"].startswith(self.group)
+
     def shown_topic_id(self, value):
-        for name, known in self.place.topics.items():
+        for name, known in list(self.place.topics.items()):
             if known == value:
-                return "id of " + name.removeprefix(self.place.prefix)
+                return "id of " + self.shown_text(name)
         return "no id" if value == ZERO else "an id"
 
     def shown_text(self, text):
@@ -161,6 +200,7 @@ class Conversation:
             owner = text[:-36] if len(text) > 36 else ""
             number = 1 + sum(shown.startswith(owner + "#") for shown in self.known.values())
             self.known[text] = f"{owner}#{number}"
+        text = text.replace(self.group, "~the group")
         for made, shown in self.known.items():
             text = text.replace(made, shown)
         return text.replace(self.place.prefix + self.attempt, "~").replace(self.place.prefix, "~")

@@ -24,7 +24,9 @@ pub fn start(home: &mut Home<'_>, request: &OffsetDeleteRequest) -> Deleting {
     let mut deleting =
         Deleting { response: OffsetDeleteResponse::default(), places: Vec::new(), waits: true };
     let mut wanted: Vec<(Str, Vec<i32>)> = Vec::new();
-    for (at, topic) in request.topics.iter().enumerate() {
+    // A topic without partitions is not answered either (OffsetDeleteResponse.Builder).
+    let topics = request.topics.iter().filter(|topic| !topic.partitions.is_empty());
+    for (at, topic) in topics.enumerate() {
         let mut answer = OffsetDeleteResponseTopic { name: topic.name.clone(), ..Default::default() };
         let (mut places, mut partitions) = (Vec::new(), Vec::new());
         for (index, partition) in topic.partitions.iter().enumerate() {
@@ -45,7 +47,12 @@ pub fn start(home: &mut Home<'_>, request: &OffsetDeleteRequest) -> Deleting {
         wanted.push((topic.name.clone(), partitions));
     }
     let question = GroupQuestion::DeleteOffsets(wanted);
-    match home.coordinator_of(&request.group_id) {
+    // Unlike commits: no group without a name (GroupCoordinatorService.deleteOffsets).
+    let coordinator = match request.group_id.is_empty() {
+        true => Err(ErrorCode::INVALID_GROUP_ID),
+        false => home.coordinator_of(&request.group_id),
+    };
+    match coordinator {
         Ok(log) => home.ask_group(0, log, &request.group_id, question),
         Err(error) => deleting.told(question.refusal(&request.group_id, error)),
     }
