@@ -76,9 +76,10 @@ class Message:
         self.common = {s["name"]: s["fields"] for s in schema.get("commonStructs", [])}
 
     def default(self, field):
-        if "default" in field:
+        # A null without quotes is no default in Kafka's generator either.
+        if field.get("default") is not None:
             text = field["default"]
-            if text in ("null", None):
+            if text == "null":
                 return None
             kind = field["type"]
             if kind == "bool":
@@ -130,7 +131,7 @@ class Message:
             return self.length(None if data is None else len(data), short=True) + (data or b"")
         if kind in ("bytes", "records"):
             return self.length(None if value is None else len(value)) + (value or b"")
-        if within(field.get("nullableVersions"), self.version) and not field["type"].startswith("[]"):
+        if self.is_nullable_structure(field):
             return b"\xff" if value is None else b"\x01" + self.encode(value, self.structure(field))
         return self.encode(value, self.structure(field))
 
@@ -148,10 +149,20 @@ class Message:
                 tag, body = reader.varint(), Reader(reader.take(reader.varint()))
                 field = tags.get(tag)
                 if field:
-                    values[field["name"]] = self.get(field, field["type"], body)
+                    values[field["name"]] = self.get_tagged(field, body)
                 else:
                     values[f"tag{tag}"] = body.data.hex()
         return values
+
+    def get_tagged(self, field, body):
+        """The content of a tagged field, where null is another byte for structs than elsewhere."""
+        if self.is_nullable_structure(field):
+            return self.decode(body, self.structure(field)) if body.varint() else None
+        return self.get(field, field["type"], body)
+
+    def is_nullable_structure(self, field):
+        known = {*NUMBERS, "uuid", "string", "bytes", "records"}
+        return within(field.get("nullableVersions"), self.version) and field["type"] not in known and not field["type"].startswith("[]")
 
     def count(self, reader, short=False):
         count = reader.varint() - 1 if self.flexible else reader.number("h" if short else "i")
@@ -171,7 +182,7 @@ class Message:
         if kind in ("bytes", "records"):
             count = self.count(reader)
             return None if count is None else reader.take(count)
-        if within(field.get("nullableVersions"), self.version) and not field["type"].startswith("[]"):
+        if self.is_nullable_structure(field):
             return None if reader.number("b") < 0 else self.decode(reader, self.structure(field))
         return self.decode(reader, self.structure(field))
 

@@ -3,6 +3,7 @@ import json
 import re
 import time
 import uuid
+from itertools import groupby
 
 from schema_wire import ZERO, Connection
 from stored import Partition
@@ -16,7 +17,7 @@ MADE_ID = re.compile(r"(.*-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[A-Za-z0-
 NOISE = {"ThrottleTimeMs", "Port"}
 TEXTS = {"ErrorMessage"}
 # Times and versions in records, of which only matters whether they are set.
-SET_OR_NOT = {"commitTimestamp", "expireTimestamp", "currentStateTimestamp", "AssignmentTimestamp", "MetadataHash", "version", "timestamp"}
+SET_OR_NOT = {"commitTimestamp", "expireTimestamp", "currentStateTimestamp", "AssignmentTimestamp", "MetadataHash", "Version", "Timestamp"}
 
 
 class Place:
@@ -115,7 +116,7 @@ class Conversation:
     def admin(self, api, version, **fields):
         """A change by an administrator, which is not part of what is compared; returns when the node knows of it."""
         answer = self.line("admin's").connection.call(api, version, **fields)
-        time.sleep(0.3)
+        time.sleep(0.5)
         return answer
 
     def note(self, label, value):
@@ -159,9 +160,11 @@ class Conversation:
     def read_back(self):
         """What the server has stored of the group since the conversation began: the order of the kinds, and each record."""
         stored = list(self.stored.read())
-        self.note("stored", [{"At": at, "Kind": kind + ("" if value else " tombstone")} for at, (kind, _, value) in enumerate(stored)])
-        for kind, key, value in stored:
-            self.note("stored " + kind, {"Key": key, "Value": value})
+        self.note("stored", " ".join(kind + ("" if value else "-") for kind, _, value in stored))
+        # Kafka writes the members of one target in the order of a hash map.
+        for kind, run in groupby(stored, lambda record: record[0]):
+            for shown in sorted(({"Key": self.shown(key), "Value": value} for _, key, value in run), key=lambda one: str(one["Key"])):
+                self.note("stored " + kind, shown)
 
     def close(self):
         for line in self.lines.values():

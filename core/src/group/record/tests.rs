@@ -81,6 +81,29 @@ fn a_commit_that_expires_by_itself_is_of_version_1() {
 }
 
 #[test]
+fn members_of_both_protocols_in_bytes() {
+    let value = ConsumerGroupMemberMetadataValue {
+        client_id: "a".into(),
+        subscribed_topic_names: vec!["t".into()],
+        rebalance_timeout_ms: 1,
+        classic_member_metadata: None,
+        ..Default::default()
+    };
+    let classic = ConsumerGroupMemberMetadataValue {
+        classic_member_metadata: Some(ClassicMemberMetadata { session_timeout_ms: 9, ..Default::default() }),
+        ..value.clone()
+    };
+    // A null must be written: it is not what absence stands for.
+    for (value, tagged) in [(value, &b"\x01\0\x01\0"[..]), (classic, b"\x01\0\x07\x01\0\0\0\x09\x01\0")] {
+        let record = GroupRecord::ConsumerGroupMemberMetadata(member_key(), Some(value));
+        let (key, value) = record.encode().expect("it fits");
+        let expected = [b"\0\0\0\0\x02a\x01\x02\x02t\0\0\0\0\x01\0", tagged].concat();
+        assert_eq!(value.as_deref(), Some(&expected[..]));
+        assert_eq!(GroupRecord::decode(&key, value.as_ref()), Ok(Some(record)));
+    }
+}
+
+#[test]
 fn commits_of_old_nodes_are_read() {
     let key = Bytes::from_static(b"\0\0\0\x01g\0\x01t\0\0\0\x03");
     let value = Bytes::from_static(b"\0\0\0\0\0\0\0\0\0\x05\0\x01m\0\0\0\0\0\0\0\x02");

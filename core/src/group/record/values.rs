@@ -101,8 +101,8 @@ message! {
         subscribed_topic_regex: Option<Str> [0.., null 0..] = None,
         rebalance_timeout_ms: i32 = -1,
         server_assignor: Option<Str> [0.., null 0..] = None,
-        /// Of a member that speaks the classic protocol.
-        classic_member_metadata: Option<ClassicMemberMetadata> [tag 0, 0.., null 0..] = None,
+        /// Of a member that speaks the classic protocol; where it is absent Kafka reads one without protocols, not null.
+        classic_member_metadata: Option<ClassicMemberMetadata> [tag 0, 0.., null 0..],
     }
 
     /// What a classic member has besides.

@@ -46,7 +46,7 @@ pub(crate) fn read_field<T: Read>(
     default: impl FnOnce() -> T,
 ) -> Result<T, DecodeError> {
     match field.exists_in(version) {
-        true => read_present(reader, version, field),
+        true => read_present(reader, version, field, T::read),
         false => Ok(default()),
     }
 }
@@ -60,7 +60,7 @@ pub(crate) fn read_tagged<T: Read>(
     tag: u32,
 ) -> Result<T, DecodeError> {
     match field.exists_in(version) {
-        true => read_present(reader, version, field),
+        true => read_present(reader, version, field, T::read_tagged),
         false => Err(reader.fail(DecodeErrorKind::TagVersion(tag)).within(field.name)),
     }
 }
@@ -70,8 +70,9 @@ fn read_present<T: Read>(
     reader: &mut Reader<'_>,
     version: Version,
     field: FieldRule,
+    read: impl FnOnce(&mut Reader<'_>, Version) -> Result<T, DecodeError>,
 ) -> Result<T, DecodeError> {
-    match T::read(reader, version) {
+    match read(reader, version) {
         Ok(value) if value.is_null() && !field.nullable.contains(version.number) => {
             Err(reader.fail(DecodeErrorKind::UnexpectedNull).within(field.name))
         }
@@ -91,7 +92,7 @@ pub(crate) fn write_field<T: Write + PartialEq>(
     default: impl FnOnce() -> T,
 ) -> Result<usize, EncodeError> {
     match field.exists_in(version) {
-        true => write_present(value, writer, at, version, field),
+        true => write_present(value, version, field, || value.write(writer, at, version)),
         false if field.ignorable || *value == default() => Ok(at),
         false => Err(EncodeError::new(EncodeErrorKind::NotInVersion(version.number)).within(field.name)),
     }
@@ -114,19 +115,30 @@ pub(crate) fn has_tagged<T: Value + PartialEq>(
     }
 }
 
-/// Puts one field that the version has at `at`.
+/// Puts the content of one tagged field that the version has at `at`.
 #[inline(always)]
-pub(crate) fn write_present<T: Write>(
+pub(crate) fn write_tagged<T: Write>(
     value: &T,
     writer: &mut Writer,
     at: usize,
     version: Version,
     field: FieldRule,
 ) -> Result<usize, EncodeError> {
+    write_present(value, version, field, || value.write_tagged(writer, at, version))
+}
+
+/// Writes one field that the version has, unless it is null and must not be.
+#[inline(always)]
+fn write_present<T: Write>(
+    value: &T,
+    version: Version,
+    field: FieldRule,
+    write: impl FnOnce() -> Result<usize, EncodeError>,
+) -> Result<usize, EncodeError> {
     if value.is_null() && !field.nullable.contains(version.number) {
         return Err(EncodeError::new(EncodeErrorKind::UnexpectedNull(version.number)).within(field.name));
     }
-    value.write(writer, at, version).map_err(|error| error.within(field.name))
+    write().map_err(|error| error.within(field.name))
 }
 
 /// A value for one field that `version` can carry: tagged fields keep their default half of the time.
@@ -327,7 +339,7 @@ macro_rules! structure {
                                 let tags = if $field {
                                     let rule = const { notation::rule!($field; $($($rule)*)?) };
                                     tags.known(notation::tag_number!($($($rule)*)?), |writer, at| {
-                                        notation::write_present(&self.$field, writer, at, version, rule)
+                                        notation::write_tagged(&self.$field, writer, at, version, rule)
                                     })?
                                 } else {
                                     tags

@@ -48,6 +48,13 @@ pub trait Read: Value {
         }
     }
 
+    /// Takes the content of a tagged field, in which null is another byte for structs than elsewhere: 0, and 1 precedes a
+    /// value (MessageDataGenerator).
+    #[inline(always)]
+    fn read_tagged(reader: &mut Reader<'_>, version: Version) -> Result<Self, DecodeError> {
+        Self::read(reader, version)
+    }
+
     /// Takes the elements of an array, whose count is read and held against what is left.
     #[inline]
     fn read_all(reader: &mut Reader<'_>, count: usize, version: Version) -> Result<Vec<Self>, DecodeError> {
@@ -78,6 +85,12 @@ pub trait Write: Value {
                 value.write(writer, at, version)
             }
         }
+    }
+
+    /// Puts the content of a tagged field, in the form that [`Read::read_tagged`] reads.
+    #[inline(always)]
+    fn write_tagged(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
+        self.write(writer, at, version)
     }
 
     /// Puts the elements of an array, without their count.
@@ -114,6 +127,17 @@ impl<T: Read> Read for Option<T> {
     fn read(reader: &mut Reader<'_>, version: Version) -> Result<Option<T>, DecodeError> {
         T::read_nullable(reader, version)
     }
+
+    #[inline(always)]
+    fn read_tagged(reader: &mut Reader<'_>, version: Version) -> Result<Option<T>, DecodeError> {
+        if !is_struct::<T>() {
+            return T::read_nullable(reader, version);
+        }
+        match u8::from_be_bytes(reader.array()?) {
+            0 => Ok(None),
+            1.. => T::read(reader, version).map(Some),
+        }
+    }
 }
 
 impl<T: Write> Write for Option<T> {
@@ -121,6 +145,18 @@ impl<T: Write> Write for Option<T> {
     fn write(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
         T::write_nullable(self.as_ref(), writer, at, version)
     }
+
+    #[inline(always)]
+    fn write_tagged(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
+        match self {
+            None if is_struct::<T>() => Ok(writer.put(at, [0])),
+            None | Some(_) => self.write(writer, at, version),
+        }
+    }
+}
+
+const fn is_struct<T: Value>() -> bool {
+    matches!(T::TYPE, FieldType::Struct(_))
 }
 
 macro_rules! big_endian {

@@ -52,7 +52,8 @@ pub fn answer(home: &Home<'_>, request: &FindCoordinatorRequest) -> Response {
     }
     let Coordinator { node_id, host, port, error_code, error_message, .. } = one(&request.key);
     // Kafka says so where nothing is wrong.
-    let error_message = error_message.or(Some(Str::from_static("NONE")));
+    let error_message =
+        if error_code == ErrorCode::NONE { Some(Str::from_static("NONE")) } else { error_message };
     FindCoordinatorResponse { error_code, error_message, node_id, host, port, ..Default::default() }.into()
 }
 
