@@ -151,9 +151,7 @@ impl Gateway {
     fn opened(&mut self, now: Now, conn: ConnId, peer: PeerInfo, out: &mut Outbox) {
         let broker = self.around.image.broker();
         let refused = match self.stage {
-            Stage::Loading | Stage::Serving => {
-                local::over_connection_limits(broker, &self.connections, &peer)
-            }
+            Stage::Loading | Stage::Serving => local::over_connection_limits(broker, &peer),
             Stage::Stopping(_) | Stage::Drained => Some(CloseReason::Stopping),
         };
         self.connections.insert(conn, Connection::new(peer, broker.socket_request_max_bytes, now.mono));

@@ -21,6 +21,17 @@ pub struct PeerInfo {
     pub local: String,
     /// Which listen address took it, from 0.
     pub listener: u16,
+    /// Connections of the node that were open before this one.
+    pub others: Others,
+}
+
+/// How many connections a node has, whichever shard reads them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Others {
+    /// All.
+    pub all: usize,
+    /// Those from the address in question.
+    pub same_address: usize,
 }
 
 /// Something that happened.

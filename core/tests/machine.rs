@@ -586,3 +586,18 @@ fn a_parked_fetch_over_many_partitions_asks_only_the_one_that_has_more() {
         found.iter().filter(|(_, _, batches)| !batches.is_empty()).map(|found| found.0).collect();
     assert_eq!(some, [7, 200]);
 }
+
+#[test]
+fn limits_of_connections_are_those_of_the_node() {
+    for (property, reason) in
+        [("max.connections", "max.connections"), ("max.connections.per.ip", "max.connections.per.ip")]
+    {
+        let mut world = World::with(3, &[(property, "4")], Vec::new());
+        let conns: Vec<Conn> = (0..6).map(|at| world.connect(at % 3)).collect();
+        world.settle();
+        for (at, conn) in conns.into_iter().enumerate() {
+            let expected = (at >= 4).then_some(CloseReason::TooMany(reason));
+            assert_eq!(world.closed(conn).cloned(), expected, "{property}, connection {at}");
+        }
+    }
+}

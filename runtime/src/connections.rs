@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use kelpgate_shard::ConnId;
 
 use crate::unsent::Unsent;
@@ -31,6 +33,8 @@ pub(crate) enum Cause {
 #[derive(Debug)]
 pub(crate) struct Connection<S> {
     pub(crate) socket: S,
+    /// Where it comes from.
+    pub(crate) address: IpAddr,
     pub(crate) stage: Stage,
     pub(crate) unsent: Unsent,
     /// In the queue of those to be read.
@@ -65,11 +69,12 @@ impl<S> Connections<S> {
     }
 
     /// Takes the connection in under the id that [`next_id`](Self::next_id) gave.
-    pub(crate) fn insert(&mut self, id: ConnId, socket: S) {
+    pub(crate) fn insert(&mut self, id: ConnId, socket: S, address: IpAddr) {
         assert_eq!(Some(id), self.next_id());
         self.opened += 1;
         let connection = Connection {
             socket,
+            address,
             stage: Stage::Open { paused: false },
             unsent: Unsent::default(),
             queued_to_read: false,
@@ -111,6 +116,8 @@ fn index(id: ConnId) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]
@@ -120,7 +127,7 @@ mod tests {
         for round in 0..100 {
             let id = connections.next_id().unwrap();
             assert!(id > last);
-            connections.insert(id, round);
+            connections.insert(id, round, Ipv4Addr::LOCALHOST.into());
             assert_eq!(connections.get_mut(id).unwrap().socket, round);
             assert!(connections.get_mut(last).is_none());
             assert!(connections.remove(id).is_some());

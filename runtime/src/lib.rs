@@ -6,6 +6,7 @@
 //! sockets     reading within a budget, vectored writing, closing without losing an answer
 //! lanes       threads that carry out file commands in order
 //! mailbox     what other threads have for a shard
+//! census      how many connections the node has, and each address
 //! listen      bound sockets, one set per shard, one port for all
 //! ```
 //!
@@ -13,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod accepting;
+mod census;
 mod clock;
 mod connections;
 mod error;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use kelpgate_files::Files;
 use kelpgate_shard::{Level, ShardId, StopReason};
 
+use crate::census::Census;
 use crate::clock::Clock;
 use crate::lanes::Lanes;
 use crate::listen::Bound;
@@ -51,6 +52,7 @@ pub struct Seat<M> {
     pub(crate) mailbox: Mailbox<M>,
     pub(crate) clock: Clock,
     pub(crate) log: Log,
+    pub(crate) census: Census,
     all: Arc<[Mailbox<M>]>,
     notices: Notices,
     data: PathBuf,
@@ -141,7 +143,7 @@ where
 {
     let mailboxes: Arc<[Mailbox<M>]> = (0..options.shards).map(|_| Mailbox::new()).collect();
     let run_shard = Arc::new(run_shard);
-    let clock = Clock::start();
+    let (clock, census) = (Clock::start(), Census::default());
     let mut threads = Vec::new();
     for (shard, mailbox) in (0..options.shards).map(ShardId).zip(mailboxes.iter()) {
         let seat = Seat {
@@ -150,6 +152,7 @@ where
             mailbox: mailbox.clone(),
             clock,
             log: log.clone(),
+            census: census.clone(),
             all: mailboxes.clone(),
             notices: notices.clone(),
             data: options.data.clone(),

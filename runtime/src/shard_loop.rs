@@ -48,11 +48,12 @@ impl<D: Drive, N: Network> ShardLoop<D, N> {
     /// When the data folder cannot be used.
     pub fn new(drive: D, seat: Seat<D::Message>, network: N) -> Result<Self, RuntimeError> {
         let lanes = seat.lanes()?;
+        let sockets = Sockets::new(network, seat.census.clone());
         Ok(ShardLoop {
             drive,
             seat,
             lanes,
-            sockets: Sockets::new(network),
+            sockets,
             actions: Vec::new(),
             deliveries: Vec::new(),
             phase: Phase::Running,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use kelpgate_shard::{Action, ConnId, Drive, Event, Instant, Now, Pieces, READ_BUDGET};
 
 use crate::accepting::{Accept, Accepting};
+use crate::census::Census;
 use crate::connections::{Cause, Connection, Connections, Stage};
 use crate::network::{Network, Readiness, Socket};
 use crate::receive::ReceiveBuffer;
@@ -25,6 +26,7 @@ pub(crate) struct Sockets<N: Network, M> {
     /// What the shard is to be told, in order: `Flushed` and `Closed`.
     pub(crate) news: Vec<Event<M>>,
     accepting: Accepting,
+    census: Census,
     connections: Connections<N::Socket>,
     receive: ReceiveBuffer,
     to_read: VecDeque<ConnId>,
@@ -34,11 +36,12 @@ pub(crate) struct Sockets<N: Network, M> {
 }
 
 impl<N: Network, M> Sockets<N, M> {
-    pub(crate) fn new(network: N) -> Sockets<N, M> {
+    pub(crate) fn new(network: N, census: Census) -> Sockets<N, M> {
         Sockets {
             network,
             news: Vec::new(),
             accepting: Accepting::default(),
+            census,
             connections: Connections::new(),
             receive: ReceiveBuffer::new(),
             to_read: VecDeque::new(),
@@ -81,7 +84,7 @@ impl<N: Network, M> Sockets<N, M> {
         drive: &mut D,
         actions: &mut Vec<Action<M>>,
     ) {
-        let Sockets { accepting, network, connections, to_read, .. } = self;
+        let Sockets { accepting, census, network, connections, to_read, .. } = self;
         let trouble = accepting.turn(now.mono, |listener| {
             let conn =
                 connections.next_id().ok_or_else(|| io::Error::other("the shard's slots are all taken"))?;
@@ -90,9 +93,11 @@ impl<N: Network, M> Sockets<N, M> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Accept::Nothing),
                 Err(error) => return Err(error),
             };
-            connections.insert(conn, accepted.socket);
+            let address = accepted.peer.ip();
+            connections.insert(conn, accepted.socket, address);
             let (peer, local) = (accepted.peer.to_string(), accepted.local.to_string());
-            drive.handle(now, Event::Opened { conn, peer, local, listener }, actions);
+            let others = census.enter(address);
+            drive.handle(now, Event::Opened { conn, peer, local, listener, others }, actions);
             // The first read also asks to be told of bytes to come.
             if let Some(connection) = connections.get_mut(conn) {
                 queue_to_read(to_read, conn, connection);
@@ -229,7 +234,8 @@ impl<N: Network, M> Sockets<N, M> {
     }
 
     fn remove(&mut self, conn: ConnId) {
-        if self.connections.remove(conn).is_some() {
+        if let Some(connection) = self.connections.remove(conn) {
+            self.census.leave(connection.address);
             self.news.push(Event::Closed { conn });
         }
     }
@@ -339,6 +345,7 @@ fn write_budget<S: Socket>(connection: &mut Connection<S>) -> (usize, io::Result
 #[cfg(test)]
 mod tests {
     use std::io::IoSlice;
+    use std::net::Ipv4Addr;
 
     use bytes::Bytes;
 
@@ -383,10 +390,10 @@ mod tests {
     #[test]
     fn a_peer_that_takes_everything_gets_a_budget_in_a_turn() {
         const PARTS: usize = 100;
-        let mut sockets: Sockets<NoNetwork, ()> = Sockets::new(NoNetwork);
+        let mut sockets: Sockets<NoNetwork, ()> = Sockets::new(NoNetwork, Census::default());
         let conns = [(); 2].map(|()| {
             let conn = sockets.connections.next_id().unwrap();
-            sockets.connections.insert(conn, Greedy);
+            sockets.connections.insert(conn, Greedy, Ipv4Addr::LOCALHOST.into());
             conn
         });
         let part = Bytes::from(vec![0; WRITE_BUDGET / 10]);

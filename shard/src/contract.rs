@@ -25,7 +25,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 use kelpgate_core::ids::{ConnId, ShardId};
-use kelpgate_core::machine::Level;
+use kelpgate_core::machine::{Level, Others};
 use kelpgate_core::pieces::Pieces;
 use kelpgate_core::time::{Instant, Now};
 use kelpgate_log::file::{FileCommand, FileError, FileReply, FileTicket, Lane};
@@ -36,8 +36,9 @@ pub const READ_BUDGET: usize = 256 * 1024;
 /// Something that happened.
 #[derive(Debug)]
 pub enum Event<M> {
-    /// A connection was accepted. `peer` and `local` are `address:port`; `listener` counts the listen addresses from 0.
-    Opened { conn: ConnId, peer: String, local: String, listener: u16 },
+    /// A connection was accepted. `peer` and `local` are `address:port`; `listener` counts the listen addresses from 0;
+    /// `others` are those of all shards that were open before it, closing ones included.
+    Opened { conn: ConnId, peer: String, local: String, listener: u16, others: Others },
     /// Bytes arrived, in order.
     Received { conn: ConnId, bytes: Bytes },
     /// The socket took this many bytes of what was to be sent.

@@ -12,7 +12,7 @@ pub use contract::{Action, Drive, Event, READ_BUDGET, StopReason};
 pub use shard::Shard;
 
 pub use kelpgate_core::ids::{ConnId, ShardId};
-pub use kelpgate_core::machine::Level;
+pub use kelpgate_core::machine::{Level, Others};
 pub use kelpgate_core::pieces::Pieces;
 pub use kelpgate_core::time::{Instant, Now, WallTime};
 pub use kelpgate_log::file::{Entry, FileCommand, FileError, FileHandle, FileReply, FileTicket, Lane};

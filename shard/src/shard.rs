@@ -112,8 +112,8 @@ impl Drive for Shard {
 
     fn handle(&mut self, now: Now, event: Event<ShardMessage>, actions: &mut Vec<Action<ShardMessage>>) {
         match event {
-            Event::Opened { conn, peer, local, listener } => {
-                self.input(now, Input::Opened { conn, peer: PeerInfo { peer, local, listener } });
+            Event::Opened { conn, peer, local, listener, others } => {
+                self.input(now, Input::Opened { conn, peer: PeerInfo { peer, local, listener, others } });
             }
             Event::Received { conn, bytes } => self.input(now, Input::Received { conn, bytes }),
             Event::Flushed { conn, bytes } => self.input(now, Input::Flushed { conn, bytes }),

@@ -1,6 +1,5 @@
 //! What a node answers from what every shard knows, and how it refuses what it does not serve.
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 
 use super::home::Home;
@@ -9,8 +8,6 @@ use crate::catalogue::{
     list_config_resources,
 };
 use crate::config::BrokerConfig;
-use crate::connection::Connection;
-use crate::ids::ConnId;
 use crate::machine::{CloseReason, PeerInfo};
 use crate::protocol::wire::VersionRange;
 use crate::protocol::{ApiKey, Request, RequestError, Response};
@@ -123,24 +120,15 @@ pub fn close_reason(error: &RequestError) -> CloseReason {
     }
 }
 
-/// Which limit one more connection would break (`max.connections`, `max.connections.per.ip`), if any.
-pub fn over_connection_limits(
-    broker: &BrokerConfig,
-    connections: &BTreeMap<ConnId, Connection>,
-    peer: &PeerInfo,
-) -> Option<CloseReason> {
-    if connections.len() >= broker.max_connections {
+/// Which limit of the node this connection breaks (`max.connections`, `max.connections.per.ip`), if any.
+pub fn over_connection_limits(broker: &BrokerConfig, peer: &PeerInfo) -> Option<CloseReason> {
+    if peer.others.all >= broker.max_connections {
         return Some(CloseReason::TooMany("max.connections"));
     }
     let address = address_of(peer);
     let own = broker.max_connections_per_ip_overrides.iter().find(|(known, _)| known == address);
     let limit = own.map_or(broker.max_connections_per_ip, |(_, limit)| *limit);
-    // Counting them all is only worth it where a limit is set that could be reached.
-    if connections.len() < limit {
-        return None;
-    }
-    let same = connections.values().filter(|other| address_of(&other.peer) == address).count();
-    (same >= limit).then_some(CloseReason::TooMany("max.connections.per.ip"))
+    (peer.others.same_address >= limit).then_some(CloseReason::TooMany("max.connections.per.ip"))
 }
 
 fn address_of(peer: &PeerInfo) -> &str {

@@ -26,15 +26,24 @@ const READ_BYTES: usize = 256 * 1024;
 /// The run under way, and logs that cannot be compacted.
 #[derive(Debug, Default)]
 pub struct Cleaner {
-    running: Option<(LogId, Compaction)>,
+    running: Option<Running>,
     /// Until a restart: somebody has to look first.
     uncleanable: BTreeSet<LogId>,
+}
+
+/// The run under way.
+#[derive(Debug)]
+struct Running {
+    log: LogId,
+    /// Where the log began when the run did.
+    start: i64,
+    run: Compaction,
 }
 
 impl Cleaner {
     /// Whether this log is being compacted: retention waits then.
     pub fn is_cleaning(&self, log: LogId) -> bool {
-        self.running.as_ref().is_some_and(|(running, _)| *running == log)
+        self.running.as_ref().is_some_and(|running| running.log == log)
     }
 
     /// Asks for the segments of every compacted log that is here, unless a run is under way.
@@ -92,6 +101,7 @@ impl Cleaner {
         let Some(ready) = partitions.get_open(log).and_then(|partition| partition.ready()) else { return };
         let mut secret = [0; 16];
         owner.random.fill_bytes(&mut secret);
+        let (start, _) = ready.bounds();
         let keys = KeyOffsets::new(KEYS_BYTES, plan.dirty_records(), secret);
         let settings = Settings {
             now: owner.now.wall,
@@ -99,7 +109,7 @@ impl Cleaner {
             producers: ready.last_offsets(),
             read_bytes: READ_BYTES,
         };
-        self.running = Some((log, Compaction::new(plan, settings, keys)));
+        self.running = Some(Running { log, start, run: Compaction::new(plan, settings, keys) });
         self.go_on(owner, partitions, Event::Begin);
     }
 
@@ -127,10 +137,15 @@ impl Cleaner {
     }
 
     fn go_on(&mut self, owner: &mut Owner<'_>, partitions: &mut Partitions, event: Event) {
-        let Some((log, run)) = &mut self.running else { return };
+        let Some(Running { log, start, run }) = &mut self.running else { return };
         let log = *log;
-        if !may_go_on(owner, partitions, log) {
-            return self.give_up(owner);
+        match standing(owner, partitions, log, *start) {
+            Standing::AsPlanned => {}
+            Standing::Gone => return self.give_up(owner),
+            Standing::Shorter => {
+                owner.note(Level::Info, format!("compaction of {log} begins anew: records were deleted"));
+                return self.give_up(owner);
+            }
         }
         match run.next(event, owner.codecs) {
             Step::Read { from, until, max_bytes } => {
@@ -167,7 +182,7 @@ impl Cleaner {
 
     /// Ends the run early; the log is right after each step.
     fn give_up(&mut self, owner: &mut Owner<'_>) {
-        if let Some((log, run)) = self.running.take()
+        if let Some(Running { log, run, .. }) = self.running.take()
             && let Some(Step::Rewrite { segment, last, step }) = run.abandon()
         {
             submit(owner, Wait::Cleaning(log), StorageCommand::Rewrite { log, segment, last, step });
@@ -175,10 +190,22 @@ impl Cleaner {
     }
 }
 
-/// Whether the topic is still there and still compacted, and its partition serves.
-fn may_go_on(owner: &Owner<'_>, partitions: &mut Partitions, log: LogId) -> bool {
+/// What became of a log since a run began.
+enum Standing {
+    AsPlanned,
+    /// The topic is gone or not compacted any more, or its partition does not serve.
+    Gone,
+    /// DeleteRecords moved its start: segments of the plan may be gone.
+    Shorter,
+}
+
+fn standing(owner: &Owner<'_>, partitions: &mut Partitions, log: LogId, start: i64) -> Standing {
     let compacted =
         owner.image.topic_by_id(log.topic).is_some_and(|topic| topic.config.cleanup_policy.compact);
     let ready: Option<&mut Ready> = partitions.get_open(log).and_then(|partition| partition.ready());
-    compacted && ready.is_some()
+    match ready {
+        Some(ready) if compacted && ready.bounds().0 == start => Standing::AsPlanned,
+        Some(_) if compacted => Standing::Shorter,
+        Some(_) | None => Standing::Gone,
+    }
 }

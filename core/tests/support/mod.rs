@@ -10,7 +10,7 @@ use engine::Engine;
 use kelpgate_core::gateway::Gateway;
 use kelpgate_core::ids::{ConnId, ShardId, Ticket};
 use kelpgate_core::inquiry::{AdminAnswer, AdminQuestion};
-use kelpgate_core::machine::{CloseReason, Input, Outbox, Output, PeerInfo};
+use kelpgate_core::machine::{CloseReason, Input, Others, Outbox, Output, PeerInfo};
 use kelpgate_core::pieces::Pieces;
 use kelpgate_core::protocol::metadata::{MetadataRequest, MetadataRequestTopic};
 use kelpgate_core::protocol::{ApiKey, Request, RequestHeader, Response, decode_response, encode_request};
@@ -116,6 +116,7 @@ impl World {
             peer: format!("10.0.0.1:{}", 1000 + conn.0),
             local: "127.0.0.1:9092".into(),
             listener: 0,
+            others: Others { all: self.conns.len() - 1, same_address: self.conns.len() - 1 },
         };
         self.input(shard, Input::Opened { conn, peer });
         conn

@@ -27,6 +27,7 @@ struct Book {
     open: BTreeMap<ConnId, Opened>,
     last: ConnId,
     closed: usize,
+    most_others: usize,
 }
 
 /// An echo that keeps a book and checks each event against it.
@@ -40,7 +41,9 @@ impl Behaviour for Registrar {
     fn on(&mut self, _now: Now, event: Event<()>, actions: &mut Vec<Action<()>>) {
         let mut book = self.book.lock().unwrap();
         match event {
-            Event::Opened { conn, peer, local, listener } => {
+            Event::Opened { conn, peer, local, listener, others } => {
+                assert_eq!(others.all, others.same_address, "all come from this machine");
+                book.most_others = book.most_others.max(others.all);
                 assert!(conn > book.last, "ids rise");
                 book.last = conn;
                 book.open.insert(conn, Opened { peer, local, listener });
@@ -98,6 +101,8 @@ fn thousands_of_connections(runtime: Runtime, shards: u16) {
     }
     let open: Vec<usize> = books.iter().map(|book| book.lock().unwrap().open.len()).collect();
     assert_eq!(open.iter().sum::<usize>(), MANY);
+    let most = books.iter().map(|book| book.lock().unwrap().most_others).max();
+    assert_eq!(most, Some(MANY - 1), "the last one is told of those of all shards");
     // The kernel deals out by hash: each shard gets about its share.
     assert!(open.iter().all(|of_one| *of_one > MANY / usize::from(shards) / 2), "{open:?}");
     let half = streams.split_off(MANY / 2);
