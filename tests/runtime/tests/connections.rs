@@ -42,7 +42,7 @@ impl Behaviour for Registrar {
         let mut book = self.book.lock().unwrap();
         match event {
             Event::Opened { conn, peer, local, listener, others } => {
-                assert_eq!(others.all, others.same_address, "all come from this machine");
+                assert!(others.same_address <= others.all);
                 book.most_others = book.most_others.max(others.all);
                 assert!(conn > book.last, "ids rise");
                 book.last = conn;
