@@ -17,7 +17,7 @@ class Client:
     """A client: `command` comes before the mode of its program (`suite`, `verify` or `member`), `parts` must be installed.
 
     `ways` are the ways it knows to be a member of a group: an assignor, `static`, or `consumer` for the new protocol;
-    `groups` is the program that checks its groups, to which the place is added."""
+    `groups` is the program that checks its groups, to which the place is added. Without a `command` that is all it has."""
 
     name: str
     command: tuple
@@ -60,6 +60,7 @@ def all_clients(work):
                groups=(python, CLIENTS / "kafka-tools/groups.py", "--libs", libs)),
         java("2.8.2", "range", "cooperative-sticky", "static"),
         in_python("aiokafka", "range", "roundrobin", "sticky", "static"),
+        Client("thousand-members", (), (), groups=(sys.executable, CLIENTS / "groups/thousand.py")),
     ]
 
 

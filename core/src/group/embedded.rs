@@ -46,6 +46,15 @@ pub fn read_subscription(metadata: &Bytes) -> Result<(i16, ConsumerProtocolSubsc
     decode_versioned(metadata)
 }
 
+/// Writes a subscription in `version`.
+#[cfg(any(test, feature = "client"))]
+pub fn write_subscription(
+    subscription: &ConsumerProtocolSubscription,
+    version: i16,
+) -> Result<Bytes, EncodeError> {
+    encode_versioned(subscription, version)
+}
+
 /// Reads an assignment with the version it is written in; no bytes at all, which leaders give to members they leave
 /// out, mean nothing is assigned.
 pub fn read_assignment(assignment: &Bytes) -> Result<(i16, ConsumerProtocolAssignment), DecodeError> {
