@@ -51,6 +51,7 @@ class Crowd:
         self.changed = threading.Condition()
         self.running = {}
         self.started = 0
+        self.limit = 0.0
 
     def start(self, bootstrap, name):
         """Start a process; its name is also the name of its static members."""
@@ -76,16 +77,19 @@ class Crowd:
                 ledger.tell(member, {"at": at, "dead": True})
             self.changed.notify_all()
 
+    def be_patient(self):
+        """All waits from now on end in time together."""
+        self.limit = time.monotonic() + PATIENCE
+
     def wait(self, way, holds):
         """Wait until something holds of the ledger of one group."""
         ledger = self.ledgers[way]
-        limit = time.monotonic() + PATIENCE
         with self.changed:
             while not holds(ledger):
                 dead = [name for name, member in self.running.items() if member.process.poll() is not None]
                 if dead or ledger.failures:
                     raise Broken(f"ended: {dead}, failed: {ledger.failures}")
-                if time.monotonic() > limit:
+                if time.monotonic() > self.limit:
                     owners = {member: sorted(owned) for member, owned in ledger.owners.items()}
                     raise Broken(f"not within {PATIENCE} s; owners {owners}, notes {dict(ledger.notes)}")
                 self.changed.wait(0.5)

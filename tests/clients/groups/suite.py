@@ -48,6 +48,7 @@ class Suite:
 
     def check(self, name, body, ways=None):
         """Run one check in each group, `body(way, ledger)`; where it fails, that group's later checks are left out."""
+        self.crowd.be_patient()
         for way in list(self.ways if ways is None else ways):
             began, ok = time.monotonic(), True
             try:
