@@ -56,6 +56,11 @@ class Ledger:
         return [(member, event["owns"]) for at, _, member, event in self.events
                 if "owns" in event and at >= moment and member in members]
 
+    def ownership(self):
+        """A line for each change of what a member owns, in the order of their times."""
+        return [f"{at:.6f} {member} {event.get('owns', 'dead')} {event.get('generation', '')}"
+                for at, _, member, event in sorted(self.events, key=lambda entry: entry[:2]) if "owns" in event or "dead" in event]
+
     def first_offsets_since(self, moment):
         """Per partition, the first offset read since a moment."""
         first = {}

@@ -184,8 +184,12 @@ class Suite:
         self.check("everything is committed", committed)
         self.all_leave()
 
-        def walk(_, ledger):
-            walked = ledger.check()
+        def walk(way, ledger):
+            try:
+                walked = ledger.check()
+            except Broken:
+                print(f"--- what the members of {way} owned, in order:", *ledger.ownership(), sep="\n", file=sys.stderr)
+                raise
             return f"{walked.handed_over} hand-overs, {walked.seen_again} records seen again, notes {dict(ledger.notes)}"
         self.check("each partition is owned once, no offset goes back", walk)
 

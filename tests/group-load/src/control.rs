@@ -2,11 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use kelpgate_core::protocol::create_topics::{CreatableTopic, CreateTopicsRequest};
 use kelpgate_core::protocol::delete_groups::DeleteGroupsRequest;
 use kelpgate_core::protocol::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
+use kelpgate_core::protocol::find_coordinator::FindCoordinatorRequest;
 use kelpgate_core::protocol::{ApiKey, ErrorCode, Request, Response, decode_response};
 
 use crate::connection::{frame, version};
@@ -52,6 +54,28 @@ impl Control {
                 all_well(ApiKey::CreateTopics, answer.topics.iter().map(|one| one.error_code))
             }
             other => Err(Failure::OutOfTurn(other.api_key())),
+        }
+    }
+
+    /// Asks who coordinates the group until somebody does: the first to ask makes the server create its topic of offsets.
+    pub fn find_coordinator(&mut self, plan: &Plan) -> Result<(), Failure> {
+        let limit = Instant::now() + Duration::from_millis(TIMEOUT_MS as u64);
+        loop {
+            let request =
+                FindCoordinatorRequest { coordinator_keys: vec![plan.group.clone()], ..Default::default() };
+            let outcome = match self.ask(request.into())? {
+                Response::FindCoordinator(answer) => {
+                    let codes = answer.coordinators.iter().map(|one| one.error_code);
+                    all_well(ApiKey::FindCoordinator, codes)
+                }
+                other => return Err(Failure::OutOfTurn(other.api_key())),
+            };
+            match outcome {
+                Err(Failure::Refused(_, error)) if error.is_retriable() && Instant::now() < limit => {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                outcome => return outcome,
+            }
         }
     }
 

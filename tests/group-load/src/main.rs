@@ -74,6 +74,7 @@ fn run(options: &Options) -> Result<(), Failure> {
     };
     let mut control = Control::open(address)?;
     control.create_topic(&plan)?;
+    control.find_coordinator(&plan)?;
     let crowd = Crowd::new(plan.clone(), address, Duration::from_millis(options.heartbeat_ms))?;
     let mut steps = Steps { crowd, server_pid: options.server_pid };
     let outcome = steps.run(options);
