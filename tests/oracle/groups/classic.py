@@ -53,11 +53,11 @@ class Members:
             if answer["ErrorCode"] == 0:
                 self.ids[name], self.generations[name] = answer["MemberId"], answer["GenerationId"]
 
-    def sync(self, name, given=(), version=5, **changes):
+    def sync(self, who, given=(), version=5, **changes):
         """Send SyncGroup; the members that are given something are named."""
         pairs = [(self.ids[one], data) for one, data in given]
-        fields = sync(self.talk.group, self.ids[name], self.generations[name], pairs, self.instances.get(name), **changes)
-        self.talk.line(name).tell("SyncGroup", version, **fields)
+        fields = sync(self.talk.group, self.ids[who], self.generations[who], pairs, self.instances.get(who), **changes)
+        self.talk.line(who).tell("SyncGroup", version, **fields)
 
     def assign(self, leader, *followers, **changes):
         """All send SyncGroup, the leader last; one partition each."""
@@ -161,9 +161,10 @@ def fifth_member(talk):
     talk.line("e").ask("JoinGroup", 3, **group.request("e", ""))
     group.rejoin("b", metadata=b"x")
     talk.settle()
-    talk.line("e").ask("JoinGroup", 3, **group.request("e", ""))
+    talk.line("e").tell("JoinGroup", 3, **group.request("e", ""))
+    talk.parked()
     group.leave("c")
-    talk.line("e").ask("JoinGroup", 9, **group.request("e", ""))
+    talk.parked()
     group.look()
 
 

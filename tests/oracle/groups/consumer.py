@@ -22,7 +22,8 @@ class Consumers:
             {"ResourceType": GROUP, "ResourceName": self.talk.group, "Configs": changes}])
 
     def id(self, name):
-        return "member-" + name
+        # Behind every id that a server makes: assignors go by the order of ids.
+        return "~member-" + name
 
     def beat(self, name, epoch=None, label=None, **fields):
         """A heartbeat, by default with what the member was told last."""

@@ -35,6 +35,19 @@ def assignment(owned, version=0, user=None):
     return body + (struct.pack(">i", -1) if user is None else struct.pack(">i", len(user)) + user)
 
 
+def assigned(encoded):
+    """Topics with partitions of an Assignment."""
+    owned, at = {}, 6
+    for _ in range(struct.unpack(">i", encoded[2:6])[0] if encoded else 0):
+        size = struct.unpack(">h", encoded[at:at + 2])[0]
+        name = encoded[at + 2:at + 2 + size].decode()
+        count = struct.unpack(">i", encoded[at + 2 + size:at + 6 + size])[0]
+        at += 6 + size
+        owned[name] = list(struct.unpack(f">{count}i", encoded[at:at + 4 * count]))
+        at += 4 * count
+    return owned
+
+
 def protocols(*names, metadata=b"m"):
     return [{"Name": name, "Metadata": metadata} for name in names]
 

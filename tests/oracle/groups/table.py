@@ -35,12 +35,12 @@ class Group:
         member = self.ids[name] if member is None else member
         return join(self.name, member, instance, **{"metadata": self.metadata, **changes})
 
-    def sync(self, name, generation=None, **changes):
+    def sync(self, who, generation=None, **changes):
         given = []
-        if name == "L":
+        if who == "L":
             given = [(member, assignment({self.talk.topic("four"): [at]})) for at, member in enumerate(self.ids.values())]
         given = changes.pop("given", given)
-        return sync(self.name, changes.pop("member", self.ids[name]), self.generation if generation is None else generation, given, **changes)
+        return sync(self.name, changes.pop("member", self.ids[who]), self.generation if generation is None else generation, given, **changes)
 
     def build(self):
         """Bring the group into its phase."""
