@@ -25,11 +25,6 @@ pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-/// Adds a signed number such that those near zero are short (`ByteUtils.writeVarlong`).
-pub(super) fn put_zigzag(out: &mut Vec<u8>, value: i64) {
-    put_varint(out, ((value << 1) ^ (value >> 63)) as u64);
-}
-
 /// Adds bytes with their length.
 pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put_varint(out, bytes.len() as u64);
@@ -91,10 +86,6 @@ impl<'a> Fields<'a> {
             }
         }
         Err(self.malformed("a number is too long"))
-    }
-
-    pub fn zigzag(&mut self) -> Result<i64, Malformed> {
-        self.varint().map(|value| (value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
     pub fn bytes(&mut self) -> Result<&'a [u8], Malformed> {

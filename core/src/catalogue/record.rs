@@ -61,9 +61,18 @@ pub enum RecordError {
     /// The bytes do not hold what they should.
     #[error("the catalogue's log cannot be read: {0}")]
     Malformed(#[from] Malformed),
-    /// A batch that is none of ours, or whose checksum is wrong.
+    /// A batch that is not whole, or whose checksum is wrong.
     #[error("a batch of the catalogue's log cannot be read: {0}")]
-    Batch(&'static str),
+    Batch(#[from] crate::record::BatchError),
+    /// A batch whose records are not as its header says.
+    #[error("a batch of the catalogue's log cannot be read: {0}")]
+    Structure(#[from] crate::record::RecordError),
+    /// A batch that is compressed or otherwise none of ours.
+    #[error("a batch of the catalogue's log has the attributes {0:#06x}, plain ones have none")]
+    Attributes(i16),
+    /// A batch behind the last of all offsets.
+    #[error("a batch of the catalogue's log has offsets that are too large")]
+    Offsets,
     /// A resource of no known kind: written by a later version.
     #[error(
         "a catalogue record configures a resource of the unknown kind {0}: a newer version of this program wrote it"
