@@ -34,7 +34,9 @@ use super::offset_fetch::{OffsetFetchRequest, OffsetFetchResponse};
 use super::offset_for_leader_epoch::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
 use super::produce::{ProduceRequest, ProduceResponse};
 use super::sync_group::{SyncGroupRequest, SyncGroupResponse};
-use super::wire::{EncodeError, Message, MessageInfo, Read, Reader, Version, VersionRange, Write, Writer};
+use super::wire::{
+    EncodeError, Message, MessageInfo, Read, Reader, Room, Version, VersionRange, Write, Writer,
+};
 
 macro_rules! apis {
     ($($key:literal $name:ident($request:ident, $response:ident),)*) => {
@@ -131,11 +133,23 @@ macro_rules! apis {
                 }
             }
 
-            /// Writes the body at `at`; answers where it ends.
-            pub(crate) fn write(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
+            /// How many bytes the body takes at most, see [`Write::at_most`].
+            pub(crate) fn at_most(&self) -> usize {
+                match self {
+                    $(Response::$name(body) => body.at_most(),)*
+                }
+            }
+
+            /// Puts the body; gives the room behind it.
+            pub(crate) fn write<'r>(
+                &self,
+                writer: &mut Writer,
+                room: Room<'r>,
+                version: Version,
+            ) -> Result<Room<'r>, EncodeError> {
                 match self {
                     $(Response::$name(body) => body
-                        .write(writer, at, version)
+                        .write(writer, room, version)
                         .map_err(|error| error.within(stringify!($response))),)*
                 }
             }
@@ -170,11 +184,23 @@ macro_rules! apis {
             use crate::protocol::wire::{DecodeError, Generate, Source};
 
             impl Request {
-                /// Writes the body at `at`; answers where it ends.
-                pub(crate) fn write(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
+                /// How many bytes the body takes at most, see [`Write::at_most`].
+                pub(crate) fn at_most(&self) -> usize {
+                    match self {
+                        $(Request::$name(body) => body.at_most(),)*
+                    }
+                }
+
+                /// Puts the body; gives the room behind it.
+                pub(crate) fn write<'r>(
+                &self,
+                writer: &mut Writer,
+                room: Room<'r>,
+                version: Version,
+            ) -> Result<Room<'r>, EncodeError> {
                     match self {
                         $(Request::$name(body) => body
-                            .write(writer, at, version)
+                            .write(writer, room, version)
                             .map_err(|error| error.within(stringify!($request))),)*
                     }
                 }

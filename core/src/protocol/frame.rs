@@ -4,11 +4,8 @@ use bytes::Bytes;
 
 use super::api::{ApiKey, Request, Response};
 use super::header::{HeaderPrefix, RequestHeader};
-use super::wire::{DecodeError, EncodeError, EncodeErrorKind, Reader, Writer};
+use super::wire::{DecodeError, EncodeError, EncodeErrorKind, Reader, put, write_frame};
 use crate::pieces::Pieces;
-
-/// What a frame's own bytes are first given room for.
-const FIRST_CAPACITY: usize = 512;
 
 /// Why a frame is not a request that can be handled.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -57,13 +54,14 @@ pub fn encode_response(
         let error = EncodeError::new(EncodeErrorKind::NoVersion(version));
         return Err(error.within(key.response().body.name));
     }
-    let mut writer = Writer::with_capacity(FIRST_CAPACITY);
-    let mut at = writer.put(Writer::START, correlation_id.to_be_bytes());
-    if key.has_tagged_response_header(version) {
-        at = writer.put_varint(at, 0);
-    }
-    let at = response.write(&mut writer, at, key.version(version))?;
-    writer.finish(at)
+    // The correlation id, and the tagged section of the header.
+    write_frame(5 + response.at_most(), |writer, mut room| {
+        room = put(room, correlation_id.to_be_bytes());
+        if key.has_tagged_response_header(version) {
+            room = put(room, [0]);
+        }
+        response.write(writer, room, key.version(version))
+    })
 }
 
 #[cfg(any(test, feature = "client"))]
@@ -73,10 +71,10 @@ mod client {
 
     /// Writes a request as a whole frame, its length included.
     pub fn encode_request(header: &RequestHeader, request: &Request) -> Result<Pieces, EncodeError> {
-        let mut writer = Writer::with_capacity(FIRST_CAPACITY);
-        let at = header.write(&mut writer).map_err(|error| error.within("RequestHeader"))?;
-        let at = request.write(&mut writer, at, header.api_key.version(header.api_version))?;
-        writer.finish(at)
+        write_frame(header.at_most() + request.at_most(), |writer, room| {
+            let room = header.write(writer, room).map_err(|error| error.within("RequestHeader"))?;
+            request.write(writer, room, header.api_key.version(header.api_version))
+        })
     }
 
     /// Reads a response to a request of `key` in `version`, with the correlation id from its header. `frame` and

@@ -72,20 +72,25 @@ impl RequestHeader {
 #[cfg(any(test, feature = "client"))]
 mod client {
     use super::*;
-    use crate::protocol::wire::{EncodeError, TagWriter, Write, Writer, no_tags};
+    use crate::protocol::wire::{EncodeError, Room, TagWriter, Write, Writer, no_tags, put};
 
     impl RequestHeader {
-        /// Writes the header; answers where it ends.
-        pub(crate) fn write(&self, writer: &mut Writer) -> Result<usize, EncodeError> {
-            let at = writer.put(Writer::START, self.api_key.number().to_be_bytes());
-            let at = writer.put(at, self.api_version.to_be_bytes());
-            let at = writer.put(at, self.correlation_id.to_be_bytes());
-            let at = Str::write_nullable(self.client_id.as_ref(), writer, at, INFLEXIBLE)
+        /// How many bytes the header takes at most, see [`Write::at_most`].
+        pub(crate) fn at_most(&self) -> usize {
+            8 + self.client_id.at_most() + self.unknown_tags.at_most(0)
+        }
+
+        /// Puts the header; gives the room behind it.
+        pub(crate) fn write<'r>(&self, writer: &mut Writer, room: Room<'r>) -> Result<Room<'r>, EncodeError> {
+            let room = put(room, self.api_key.number().to_be_bytes());
+            let room = put(room, self.api_version.to_be_bytes());
+            let room = put(room, self.correlation_id.to_be_bytes());
+            let room = Str::write_nullable(self.client_id.as_ref(), writer, room, INFLEXIBLE)
                 .map_err(|error| error.within("client_id"))?;
             let version = self.api_key.version(self.api_version);
             match self.unknown_tags.is_empty() {
-                true => Ok(no_tags(writer, at, version)),
-                false => Ok(TagWriter::begin(writer, at, version, &self.unknown_tags, 0)?.finish()),
+                true => Ok(no_tags(room, version)),
+                false => Ok(TagWriter::begin(writer, room, version, &self.unknown_tags, 0)?.finish()),
             }
         }
     }

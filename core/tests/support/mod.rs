@@ -177,6 +177,7 @@ impl World {
     }
 
     /// Asks as the node's administrator.
+    #[allow(dead_code, reason = "not every test that includes this asks")]
     pub fn inquire(&mut self, shard: usize, question: AdminQuestion) -> AdminAnswer {
         self.input(shard, Input::Asked { ticket: Ticket(77), question });
         self.settle();

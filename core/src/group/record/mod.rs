@@ -18,7 +18,7 @@ pub use values::{
 };
 
 use crate::protocol::wire::{
-    DecodeErrorKind, Read, Reader, Version, Write, Writer, decode_versioned, encode_versioned,
+    DecodeErrorKind, Read, Reader, Version, Write, decode_versioned, encode_behind, encode_versioned,
 };
 use crate::protocol::{DecodeError, EncodeError, Str};
 
@@ -106,10 +106,7 @@ group_records! {
 }
 
 fn encode_key(key: &impl Write, number: i16) -> Result<Bytes, EncodeError> {
-    let mut writer = Writer::with_capacity(64);
-    let at = writer.put(Writer::START, number.to_be_bytes());
-    let at = key.write(&mut writer, at, KEY)?;
-    Ok(writer.finish(at)?.concat().split_off(Writer::START))
+    encode_behind(number, key, KEY)
 }
 
 fn read_key<K: Read>(reader: &mut Reader<'_>) -> Result<K, DecodeError> {

@@ -1,5 +1,8 @@
 //! What is written is read back the same.
 
+use core::cell::Cell;
+
+use super::wire::{Room, Writer, write_frame};
 use super::*;
 
 /// Messages per version and direction.
@@ -56,4 +59,38 @@ fn the_length_in_front_is_that_of_the_frame() {
         assert_eq!(whole[..4], (whole.len() as u32 - 4).to_be_bytes());
         assert_eq!(pieces.len(), whole.len());
     });
+}
+
+/// The frame that `write` writes when it is given room for `at_most` bytes, and how many attempts that takes.
+fn written(
+    at_most: usize,
+    write: impl for<'r> Fn(&mut Writer, Room<'r>) -> Result<Room<'r>, EncodeError>,
+) -> (Bytes, u32) {
+    let attempts = Cell::new(0);
+    let pieces = write_frame(at_most, |writer, room| {
+        attempts.set(attempts.get() + 1);
+        write(writer, room)
+    });
+    (pieces.expect("encodes").concat(), attempts.get())
+}
+
+#[test]
+fn room_is_made_once_and_too_little_only_costs_time() {
+    let (mut frames, mut tight) = (0, 0);
+    each_version(|key, number, source| {
+        let version = key.version(number);
+        for _ in 0..ROUNDS {
+            let (request, response) =
+                (Request::generate(key, number, source), Response::generate(key, number, source));
+            let once = written(request.at_most(), |writer, room| request.write(writer, room, version));
+            let again = written(0, |writer, room| request.write(writer, room, version));
+            assert_eq!((&once.0, once.1), (&again.0, 1), "{key:?} {number}");
+            let once = written(response.at_most(), |writer, room| response.write(writer, room, version));
+            let again = written(0, |writer, room| response.write(writer, room, version));
+            assert_eq!((&once.0, once.1), (&again.0, 1), "{key:?} {number}");
+            frames += 1;
+            tight += u32::from(again.1 > 1);
+        }
+    });
+    assert!(tight > frames / 2, "only {tight} of {frames} were written twice");
 }

@@ -29,7 +29,7 @@ use super::error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 use super::reader::Reader;
 use super::value::{Read, Value, Write};
 use super::version::{Version, VersionRange};
-use super::writer::Writer;
+use super::writer::{Room, Writer};
 
 /// The outermost struct of a request or response.
 pub trait Message: Value {
@@ -81,19 +81,19 @@ fn read_present<T: Read>(
     }
 }
 
-/// Puts one field at `at`, or checks that its value may be left out if the version lacks it.
+/// Puts one field, or checks that its value may be left out if the version lacks it.
 #[inline(always)]
-pub(crate) fn write_field<T: Write + PartialEq>(
+pub(crate) fn write_field<'r, T: Write + PartialEq>(
     value: &T,
     writer: &mut Writer,
-    at: usize,
+    room: Room<'r>,
     version: Version,
     field: FieldRule,
     default: impl FnOnce() -> T,
-) -> Result<usize, EncodeError> {
+) -> Result<Room<'r>, EncodeError> {
     match field.exists_in(version) {
-        true => write_present(value, version, field, || value.write(writer, at, version)),
-        false if field.ignorable || *value == default() => Ok(at),
+        true => write_present(value, version, field, || value.write(writer, room, version)),
+        false if field.ignorable || *value == default() => Ok(room),
         false => Err(EncodeError::new(EncodeErrorKind::NotInVersion(version.number)).within(field.name)),
     }
 }
@@ -115,26 +115,26 @@ pub(crate) fn has_tagged<T: Value + PartialEq>(
     }
 }
 
-/// Puts the content of one tagged field that the version has at `at`.
+/// Puts the content of one tagged field that the version has.
 #[inline(always)]
-pub(crate) fn write_tagged<T: Write>(
+pub(crate) fn write_tagged<'r, T: Write>(
     value: &T,
     writer: &mut Writer,
-    at: usize,
+    room: Room<'r>,
     version: Version,
     field: FieldRule,
-) -> Result<usize, EncodeError> {
-    write_present(value, version, field, || value.write_tagged(writer, at, version))
+) -> Result<Room<'r>, EncodeError> {
+    write_present(value, version, field, || value.write_tagged(writer, room, version))
 }
 
 /// Writes one field that the version has, unless it is null and must not be.
 #[inline(always)]
-fn write_present<T: Write>(
+fn write_present<'r, T: Write>(
     value: &T,
     version: Version,
     field: FieldRule,
-    write: impl FnOnce() -> Result<usize, EncodeError>,
-) -> Result<usize, EncodeError> {
+    write: impl FnOnce() -> Result<Room<'r>, EncodeError>,
+) -> Result<Room<'r>, EncodeError> {
     if value.is_null() && !field.nullable.contains(version.number) {
         return Err(EncodeError::new(EncodeErrorKind::UnexpectedNull(version.number)).within(field.name));
     }
@@ -218,7 +218,7 @@ macro_rules! structure {
             use $crate::protocol::wire::message as notation;
             #[allow(unused_imports, reason = "one direction may be left out")]
             use $crate::protocol::wire::{
-                DecodeError, EncodeError, FieldInfo, FieldType, Read, Reader, StructInfo, TagWriter, UnknownTags,
+                DecodeError, EncodeError, FieldInfo, FieldType, Read, Reader, Room, StructInfo, TagWriter, UnknownTags,
                 Value, Version, Write, Writer, no_tags, read_tags,
             };
 
@@ -300,12 +300,12 @@ macro_rules! structure {
             notation::direction! { $direction write
                 impl Write for $name {
                     #[inline]
-                    fn write(
+                    fn write<'r>(
                         &self,
                         writer: &mut Writer,
-                        at: usize,
+                        room: Room<'r>,
                         version: Version,
-                    ) -> Result<usize, EncodeError> {
+                    ) -> Result<Room<'r>, EncodeError> {
                         let mut _known_tags = 0;
                         $( notation::if_tagged!(
                             [$($($rule)*)?]
@@ -319,10 +319,10 @@ macro_rules! structure {
                                 _known_tags += u32::from($field);
                             }
                             {
-                                let at = notation::write_field(
+                                let room = notation::write_field(
                                     &self.$field,
                                     writer,
-                                    at,
+                                    room,
                                     version,
                                     const { notation::rule!($field; $($($rule)*)?) },
                                     || notation::default!($ty $(, $default)?),
@@ -330,16 +330,16 @@ macro_rules! structure {
                             }
                         ); )*
                         if _known_tags == 0 && self.unknown_tags.is_empty() {
-                            return Ok(no_tags(writer, at, version));
+                            return Ok(no_tags(room, version));
                         }
-                        let tags = TagWriter::begin(writer, at, version, &self.unknown_tags, _known_tags)?;
+                        let tags = TagWriter::begin(writer, room, version, &self.unknown_tags, _known_tags)?;
                         $( notation::if_tagged!(
                             [$($($rule)*)?]
                             {
                                 let tags = if $field {
                                     let rule = const { notation::rule!($field; $($($rule)*)?) };
-                                    tags.known(notation::tag_number!($($($rule)*)?), |writer, at| {
-                                        notation::write_tagged(&self.$field, writer, at, version, rule)
+                                    tags.known(notation::tag_number!($($($rule)*)?), |writer, room| {
+                                        notation::write_tagged(&self.$field, writer, room, version, rule)
                                     })?
                                 } else {
                                     tags
@@ -348,6 +348,12 @@ macro_rules! structure {
                             {}
                         ); )*
                         Ok(tags.finish())
+                    }
+
+                    #[inline]
+                    fn at_most(&self) -> usize {
+                        let known = 0 $( + usize::from(notation::tag!($($($rule)*)?).is_some()) )*;
+                        self.unknown_tags.at_most(known) $( + self.$field.at_most() )*
                     }
                 }
             }

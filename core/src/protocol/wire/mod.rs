@@ -27,5 +27,7 @@ pub(crate) use tags::{TagWriter, no_tags, read_tags};
 pub use tags::{UnknownTag, UnknownTags};
 pub use value::{Read, Records, Value, Write};
 pub use version::{Version, VersionRange};
+pub(crate) use versioned::encode_behind;
 pub(crate) use versioned::{decode_versioned, encode_versioned};
-pub use writer::{SPLICE_FROM, Writer};
+pub(crate) use writer::put;
+pub use writer::{Room, SPLICE_FROM, Writer, write_frame};

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 use super::reader::Reader;
 use super::version::Version;
-use super::writer::Writer;
+use super::writer::{Room, VARINT_AT_MOST, Writer, put, put_slice, put_varint};
 
 /// Tagged fields of a struct that we do not know: kept, and written back in their place.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -36,6 +36,13 @@ impl UnknownTags {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
+    }
+
+    /// How many bytes they and the known ones' tags, lengths and number take at most, see [`super::Write::at_most`].
+    #[inline(always)]
+    pub(crate) fn at_most(&self, known: usize) -> usize {
+        let each = |field: &UnknownTag| 2 * VARINT_AT_MOST + field.value.len();
+        VARINT_AT_MOST + known * 2 * VARINT_AT_MOST + self.as_slice().iter().map(each).sum::<usize>()
     }
 
     /// Adds a field; its tag must be above all others here.
@@ -95,65 +102,61 @@ fn read_some_tags(
     Ok(unknown)
 }
 
-/// Puts an empty tagged section at `at`, if the version has one.
+/// Puts an empty tagged section, if the version has one.
 #[inline(always)]
-pub(crate) fn no_tags(writer: &mut Writer, at: usize, version: Version) -> usize {
-    if version.flexible { writer.put(at, [0]) } else { at }
+pub(crate) fn no_tags(room: Room<'_>, version: Version) -> Room<'_> {
+    if version.flexible { put(room, [0]) } else { room }
 }
 
 /// Writes a tagged section: unknown and known fields in one rising order.
-pub(crate) struct TagWriter<'a, 'w> {
+pub(crate) struct TagWriter<'a, 'w, 'r> {
     writer: &'w mut Writer,
-    at: usize,
+    room: Room<'r>,
     unknown: &'a [UnknownTag],
 }
 
-impl<'a, 'w> TagWriter<'a, 'w> {
-    /// Begins the section at `at` with the number of its fields, of which `known` are known ones.
+impl<'a, 'w, 'r> TagWriter<'a, 'w, 'r> {
+    /// Begins the section with the number of its fields, of which `known` are known ones.
     pub(crate) fn begin(
         writer: &'w mut Writer,
-        at: usize,
+        room: Room<'r>,
         version: Version,
         unknown: &'a UnknownTags,
         known: u32,
-    ) -> Result<TagWriter<'a, 'w>, EncodeError> {
+    ) -> Result<TagWriter<'a, 'w, 'r>, EncodeError> {
         if !version.flexible {
             return Err(EncodeError::new(EncodeErrorKind::NotFlexible(version.number)));
         }
         let unknown = unknown.as_slice();
-        let at = writer.put_varint(at, known + unknown.len() as u32);
-        Ok(TagWriter { writer, at, unknown })
+        let room = put_varint(room, known + unknown.len() as u32);
+        Ok(TagWriter { writer, room, unknown })
     }
 
     /// Adds a known field; tags must be given in rising order.
     pub(crate) fn known(
         mut self,
         tag: u32,
-        write: impl FnOnce(&mut Writer, usize) -> Result<usize, EncodeError>,
-    ) -> Result<TagWriter<'a, 'w>, EncodeError> {
+        write: impl for<'c> FnOnce(&mut Writer, Room<'c>) -> Result<Room<'c>, EncodeError>,
+    ) -> Result<TagWriter<'a, 'w, 'r>, EncodeError> {
         let (before, behind) = self.unknown.split_at(self.unknown.partition_point(|field| field.tag < tag));
         if behind.first().is_some_and(|field| field.tag == tag) {
             return Err(EncodeError::new(EncodeErrorKind::TagTaken(tag)));
         }
-        self.put_unknown(before);
+        let room = put_varint(put_unknown(self.room, before), tag);
+        self.room = self.writer.put_sized(room, write)?;
         self.unknown = behind;
-        self.at = self.writer.put_varint(self.at, tag);
-        self.at = self.writer.put_sized(self.at, write)?;
         Ok(self)
     }
 
-    /// Adds the unknown fields that come last; answers where the section ends.
-    pub(crate) fn finish(mut self) -> usize {
-        self.put_unknown(self.unknown);
-        self.at
+    /// Adds the unknown fields that come last; gives the room behind the section.
+    pub(crate) fn finish(self) -> Room<'r> {
+        put_unknown(self.room, self.unknown)
     }
+}
 
-    fn put_unknown(&mut self, fields: &[UnknownTag]) {
-        for UnknownTag { tag, value } in fields {
-            self.at = self.writer.put_varint(self.at, *tag);
-            // A value is at most as long as a frame, which fits into an i32.
-            self.at = self.writer.put_varint(self.at, value.len() as u32);
-            self.at = self.writer.put_slice(self.at, value);
-        }
-    }
+fn put_unknown<'r>(room: Room<'r>, fields: &[UnknownTag]) -> Room<'r> {
+    // A value is at most as long as a frame, which fits into an i32.
+    fields.iter().fold(room, |room, UnknownTag { tag, value }| {
+        put_slice(put_varint(put_varint(room, *tag), value.len() as u32), value)
+    })
 }

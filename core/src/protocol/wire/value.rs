@@ -9,7 +9,9 @@ use super::error::{DecodeError, DecodeErrorKind, EncodeError};
 use super::reader::Reader;
 use super::string::Str;
 use super::version::Version;
-use super::writer::Writer;
+use super::writer::{
+    Room, SPLICE_FROM, VARINT_AT_MOST, Writer, put, put_length, put_slice, put_string_length,
+};
 use crate::pieces::Pieces;
 use crate::protocol::error_code::ErrorCode;
 use crate::uuid::Uuid;
@@ -68,43 +70,61 @@ pub trait Read: Value {
 
 /// A value that can be written.
 pub trait Write: Value {
-    /// Puts this value at `at`; answers where it ends.
-    fn write(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError>;
+    /// How many bytes the value takes at most, in any version, without the byte strings that are not copied. No promise: a
+    /// frame for which too little was said is written twice.
+    fn at_most(&self) -> usize;
+
+    /// Puts this value; gives the room behind it.
+    fn write<'r>(
+        &self,
+        writer: &mut Writer,
+        room: Room<'r>,
+        version: Version,
+    ) -> Result<Room<'r>, EncodeError>;
 
     /// Puts a value or null, in the form that [`Read::read_nullable`] reads.
-    fn write_nullable(
+    fn write_nullable<'r>(
         value: Option<&Self>,
         writer: &mut Writer,
-        at: usize,
+        room: Room<'r>,
         version: Version,
-    ) -> Result<usize, EncodeError> {
+    ) -> Result<Room<'r>, EncodeError> {
         match value {
-            None => Ok(writer.put(at, (-1i8).to_be_bytes())),
-            Some(value) => {
-                let at = writer.put(at, 1i8.to_be_bytes());
-                value.write(writer, at, version)
-            }
+            None => Ok(put(room, (-1i8).to_be_bytes())),
+            Some(value) => value.write(writer, put(room, 1i8.to_be_bytes()), version),
         }
     }
 
     /// Puts the content of a tagged field, in the form that [`Read::read_tagged`] reads.
     #[inline(always)]
-    fn write_tagged(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
-        self.write(writer, at, version)
+    fn write_tagged<'r>(
+        &self,
+        writer: &mut Writer,
+        room: Room<'r>,
+        version: Version,
+    ) -> Result<Room<'r>, EncodeError> {
+        self.write(writer, room, version)
     }
 
     /// Puts the elements of an array, without their count.
     #[inline]
-    fn write_all(
+    fn write_all<'r>(
         values: &[Self],
         writer: &mut Writer,
-        mut at: usize,
+        room: Room<'r>,
         version: Version,
-    ) -> Result<usize, EncodeError> {
+    ) -> Result<Room<'r>, EncodeError> {
+        let mut room = room;
         for (index, value) in values.iter().enumerate() {
-            at = value.write(writer, at, version).map_err(|error| error.within(index))?;
+            room = value.write(writer, room, version).map_err(|error| error.within(index))?;
         }
-        Ok(at)
+        Ok(room)
+    }
+
+    /// As [`Write::at_most`], of the elements of an array.
+    #[inline]
+    fn all_at_most(values: &[Self]) -> usize {
+        values.iter().map(Self::at_most).sum()
     }
 }
 
@@ -142,15 +162,31 @@ impl<T: Read> Read for Option<T> {
 
 impl<T: Write> Write for Option<T> {
     #[inline(always)]
-    fn write(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
-        T::write_nullable(self.as_ref(), writer, at, version)
+    fn write<'r>(
+        &self,
+        writer: &mut Writer,
+        room: Room<'r>,
+        version: Version,
+    ) -> Result<Room<'r>, EncodeError> {
+        T::write_nullable(self.as_ref(), writer, room, version)
+    }
+
+    /// A byte for null or not, which most types do without.
+    #[inline(always)]
+    fn at_most(&self) -> usize {
+        VARINT_AT_MOST + self.as_ref().map_or(0, T::at_most)
     }
 
     #[inline(always)]
-    fn write_tagged(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
+    fn write_tagged<'r>(
+        &self,
+        writer: &mut Writer,
+        room: Room<'r>,
+        version: Version,
+    ) -> Result<Room<'r>, EncodeError> {
         match self {
-            None if is_struct::<T>() => Ok(writer.put(at, [0])),
-            None | Some(_) => self.write(writer, at, version),
+            None if is_struct::<T>() => Ok(put(room, [0])),
+            None | Some(_) => self.write(writer, room, version),
         }
     }
 }
@@ -186,21 +222,44 @@ macro_rules! big_endian {
         }
         impl Write for $int {
             #[inline(always)]
-            fn write(&self, writer: &mut Writer, at: usize, _: Version) -> Result<usize, EncodeError> {
-                Ok(writer.put(at, self.to_be_bytes()))
+            fn write<'r>(&self, _: &mut Writer, room: Room<'r>, _: Version) -> Result<Room<'r>, EncodeError> {
+                Ok(put(room, self.to_be_bytes()))
             }
 
+            #[inline(always)]
+            fn at_most(&self) -> usize {
+                size_of::<$int>()
+            }
+
+            #[inline(always)]
+            fn all_at_most(values: &[$int]) -> usize {
+                size_of_val(values)
+            }
+
+            /// Up to three, as many as a partition mostly has replicas, are spared the loop.
             #[inline]
-            fn write_all(
+            fn write_all<'r>(
                 values: &[$int],
-                writer: &mut Writer,
-                at: usize,
+                _: &mut Writer,
+                room: Room<'r>,
                 _: Version,
-            ) -> Result<usize, EncodeError> {
-                let length = size_of_val(values);
-                let places = writer.room(at, length).as_chunks_mut().0;
-                places.iter_mut().zip(values).for_each(|(place, value)| *place = value.to_be_bytes());
-                Ok(at + length)
+            ) -> Result<Room<'r>, EncodeError> {
+                Ok(match *values {
+                    [] => room,
+                    [one] => put(room, one.to_be_bytes()),
+                    [one, two] => put(put(room, one.to_be_bytes()), two.to_be_bytes()),
+                    [one, two, three] => {
+                        put(put(put(room, one.to_be_bytes()), two.to_be_bytes()), three.to_be_bytes())
+                    }
+                    [..] => match room.split_at_mut_checked(size_of_val(values)) {
+                        Some((places, rest)) => {
+                            let places = places.as_chunks_mut().0;
+                            places.iter_mut().zip(values).for_each(|(place, value)| *place = value.to_be_bytes());
+                            rest
+                        }
+                        None => &mut [],
+                    },
+                })
             }
         }
     )*};
@@ -226,8 +285,13 @@ impl Read for bool {
 
 impl Write for bool {
     #[inline(always)]
-    fn write(&self, writer: &mut Writer, at: usize, _: Version) -> Result<usize, EncodeError> {
-        Ok(writer.put(at, [u8::from(*self)]))
+    fn write<'r>(&self, _: &mut Writer, room: Room<'r>, _: Version) -> Result<Room<'r>, EncodeError> {
+        Ok(put(room, [u8::from(*self)]))
+    }
+
+    #[inline(always)]
+    fn at_most(&self) -> usize {
+        1
     }
 }
 
@@ -249,8 +313,18 @@ impl Read for ErrorCode {
 
 impl Write for ErrorCode {
     #[inline(always)]
-    fn write(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
-        self.0.write(writer, at, version)
+    fn at_most(&self) -> usize {
+        2
+    }
+
+    #[inline(always)]
+    fn write<'r>(
+        &self,
+        writer: &mut Writer,
+        room: Room<'r>,
+        version: Version,
+    ) -> Result<Room<'r>, EncodeError> {
+        self.0.write(writer, room, version)
     }
 }
 
@@ -272,8 +346,13 @@ impl Read for Uuid {
 
 impl Write for Uuid {
     #[inline(always)]
-    fn write(&self, writer: &mut Writer, at: usize, _: Version) -> Result<usize, EncodeError> {
-        Ok(writer.put(at, self.0))
+    fn write<'r>(&self, _: &mut Writer, room: Room<'r>, _: Version) -> Result<Room<'r>, EncodeError> {
+        Ok(put(room, self.0))
+    }
+
+    #[inline(always)]
+    fn at_most(&self) -> usize {
+        16
     }
 }
 
@@ -312,20 +391,25 @@ impl Read for Str {
 
 impl Write for Str {
     #[inline]
-    fn write(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
-        let at = writer.put_string_length(at, Some(self.as_bytes().len()), version.flexible)?;
-        Ok(writer.put_slice(at, self.as_bytes()))
+    fn write<'r>(&self, _: &mut Writer, room: Room<'r>, version: Version) -> Result<Room<'r>, EncodeError> {
+        let room = put_string_length(room, Some(self.as_bytes().len()), version.flexible)?;
+        Ok(put_slice(room, self.as_bytes()))
     }
 
-    fn write_nullable(
+    #[inline(always)]
+    fn at_most(&self) -> usize {
+        VARINT_AT_MOST + self.as_bytes().len()
+    }
+
+    fn write_nullable<'r>(
         value: Option<&Str>,
         writer: &mut Writer,
-        at: usize,
+        room: Room<'r>,
         version: Version,
-    ) -> Result<usize, EncodeError> {
+    ) -> Result<Room<'r>, EncodeError> {
         match value {
-            Some(text) => text.write(writer, at, version),
-            None => writer.put_string_length(at, None, version.flexible),
+            Some(text) => text.write(writer, room, version),
+            None => put_string_length(room, None, version.flexible),
         }
     }
 }
@@ -356,20 +440,30 @@ impl Read for Bytes {
 
 impl Write for Bytes {
     #[inline]
-    fn write(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
-        let at = writer.put_length(at, Some(self.len()), version.flexible)?;
-        Ok(writer.put_shared(at, self))
+    fn write<'r>(
+        &self,
+        writer: &mut Writer,
+        room: Room<'r>,
+        version: Version,
+    ) -> Result<Room<'r>, EncodeError> {
+        let room = put_length(room, Some(self.len()), version.flexible)?;
+        Ok(writer.put_shared(room, self))
     }
 
-    fn write_nullable(
+    #[inline(always)]
+    fn at_most(&self) -> usize {
+        VARINT_AT_MOST + if self.len() < SPLICE_FROM { self.len() } else { 0 }
+    }
+
+    fn write_nullable<'r>(
         value: Option<&Bytes>,
         writer: &mut Writer,
-        at: usize,
+        room: Room<'r>,
         version: Version,
-    ) -> Result<usize, EncodeError> {
+    ) -> Result<Room<'r>, EncodeError> {
         match value {
-            Some(bytes) => bytes.write(writer, at, version),
-            None => writer.put_length(at, None, version.flexible),
+            Some(bytes) => bytes.write(writer, room, version),
+            None => put_length(room, None, version.flexible),
         }
     }
 }
@@ -400,18 +494,28 @@ impl Read for Records {
 }
 
 impl Write for Records {
-    #[inline]
-    fn write(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
-        self.0.write(writer, at, version)
+    #[inline(always)]
+    fn at_most(&self) -> usize {
+        self.0.at_most()
     }
 
-    fn write_nullable(
+    #[inline]
+    fn write<'r>(
+        &self,
+        writer: &mut Writer,
+        room: Room<'r>,
+        version: Version,
+    ) -> Result<Room<'r>, EncodeError> {
+        self.0.write(writer, room, version)
+    }
+
+    fn write_nullable<'r>(
         value: Option<&Records>,
         writer: &mut Writer,
-        at: usize,
+        room: Room<'r>,
         version: Version,
-    ) -> Result<usize, EncodeError> {
-        Bytes::write_nullable(value.map(|records| &records.0), writer, at, version)
+    ) -> Result<Room<'r>, EncodeError> {
+        Bytes::write_nullable(value.map(|records| &records.0), writer, room, version)
     }
 }
 
@@ -438,20 +542,30 @@ impl Read for Pieces {
 }
 
 impl Write for Pieces {
-    fn write(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
-        let at = writer.put_length(at, Some(self.len()), version.flexible)?;
-        Ok(self.iter().fold(at, |at, part| writer.put_shared(at, part)))
+    fn write<'r>(
+        &self,
+        writer: &mut Writer,
+        room: Room<'r>,
+        version: Version,
+    ) -> Result<Room<'r>, EncodeError> {
+        let room = put_length(room, Some(self.len()), version.flexible)?;
+        Ok(self.iter().fold(room, |room, part| writer.put_shared(room, part)))
     }
 
-    fn write_nullable(
+    fn at_most(&self) -> usize {
+        VARINT_AT_MOST
+            + self.iter().map(|part| if part.len() < SPLICE_FROM { part.len() } else { 0 }).sum::<usize>()
+    }
+
+    fn write_nullable<'r>(
         value: Option<&Pieces>,
         writer: &mut Writer,
-        at: usize,
+        room: Room<'r>,
         version: Version,
-    ) -> Result<usize, EncodeError> {
+    ) -> Result<Room<'r>, EncodeError> {
         match value {
-            Some(pieces) => pieces.write(writer, at, version),
-            None => writer.put_length(at, None, version.flexible),
+            Some(pieces) => pieces.write(writer, room, version),
+            None => put_length(room, None, version.flexible),
         }
     }
 }
@@ -483,20 +597,30 @@ impl<T: Read> Read for Vec<T> {
 
 impl<T: Write> Write for Vec<T> {
     #[inline]
-    fn write(&self, writer: &mut Writer, at: usize, version: Version) -> Result<usize, EncodeError> {
-        let at = writer.put_length(at, Some(self.len()), version.flexible)?;
-        T::write_all(self, writer, at, version)
+    fn write<'r>(
+        &self,
+        writer: &mut Writer,
+        room: Room<'r>,
+        version: Version,
+    ) -> Result<Room<'r>, EncodeError> {
+        let room = put_length(room, Some(self.len()), version.flexible)?;
+        T::write_all(self, writer, room, version)
     }
 
-    fn write_nullable(
+    #[inline]
+    fn at_most(&self) -> usize {
+        VARINT_AT_MOST + T::all_at_most(self)
+    }
+
+    fn write_nullable<'r>(
         value: Option<&Vec<T>>,
         writer: &mut Writer,
-        at: usize,
+        room: Room<'r>,
         version: Version,
-    ) -> Result<usize, EncodeError> {
+    ) -> Result<Room<'r>, EncodeError> {
         match value {
-            Some(elements) => elements.write(writer, at, version),
-            None => writer.put_length(at, None, version.flexible),
+            Some(elements) => elements.write(writer, room, version),
+            None => put_length(room, None, version.flexible),
         }
     }
 }

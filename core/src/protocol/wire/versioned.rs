@@ -8,7 +8,7 @@ use super::message::Message;
 use super::reader::Reader;
 use super::value::{Read, Write};
 use super::version::Version;
-use super::writer::Writer;
+use super::writer::{LENGTH_BYTES, put, write_frame};
 
 /// Most bytes of memory the arrays of one such message may take for each byte that it has.
 const BUDGET_PER_BYTE: usize = 64;
@@ -16,11 +16,15 @@ const BUDGET_PER_BYTE: usize = 64;
 /// Writes `message` in `number`, a version it has.
 pub fn encode_versioned<M: Message + Write>(message: &M, number: i16) -> Result<Bytes, EncodeError> {
     let version = Version { number, flexible: M::INFO.flexible.contains(number) };
-    let mut writer = Writer::with_capacity(128);
-    let at = writer.put(Writer::START, number.to_be_bytes());
-    let at = message.write(&mut writer, at, version).map_err(|error| error.within(M::INFO.body.name))?;
-    let mut frame = writer.finish(at)?.concat();
-    Ok(frame.split_off(Writer::START))
+    encode_behind(number, message, version).map_err(|error| error.within(M::INFO.body.name))
+}
+
+/// Writes `number` and behind it `value` in `version`.
+pub(crate) fn encode_behind(number: i16, value: &impl Write, version: Version) -> Result<Bytes, EncodeError> {
+    let frame = write_frame(size_of::<i16>() + value.at_most(), |writer, room| {
+        value.write(writer, put(room, number.to_be_bytes()), version)
+    })?;
+    Ok(frame.concat().split_off(LENGTH_BYTES))
 }
 
 /// Reads a message; a version newer than those declared is read as the newest, and what it has more is not looked at.

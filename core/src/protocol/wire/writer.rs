@@ -14,193 +14,190 @@ use crate::pieces::Pieces;
 pub const SPLICE_FROM: usize = 256;
 
 /// The frame's length stands in front of it.
-const LENGTH_BYTES: usize = 4;
+pub(crate) const LENGTH_BYTES: usize = 4;
 
-/// Collects one frame. All bytes of ours go into one buffer; large slices of others are remembered with the place
-/// they belong to, and the buffer is cut there at the end.
+/// The most bytes that a varint takes, and so the most that stand before anything.
+pub(crate) const VARINT_AT_MOST: usize = 5;
+
+/// What is left of the buffer for a frame's own bytes. Whatever puts something at its front gives the room behind that, so that
+/// it stays in registers while the fields of a struct follow one another: half of the time of a position kept in memory.
 ///
-/// The position in the buffer is not kept here: each call is told where to put something and answers where that ends.
-/// So it stays in a register while the fields of a struct follow one another, which makes writing twice as fast.
-#[derive(Debug)]
+/// What finds no room gives none at all, and so does everything after it: no put can fail.
+pub type Room<'r> = &'r mut [u8];
+
+/// What of a frame does not stand in its own buffer: large slices of others, with the place that they belong to.
+#[derive(Default, Debug)]
 pub struct Writer {
-    /// Zeros behind the position.
-    own: Vec<u8>,
     splices: SmallVec<[Splice; 4]>,
     spliced: usize,
 }
 
 #[derive(Debug)]
 struct Splice {
-    at: usize,
+    /// How much room was left in its place.
+    left: usize,
     part: Bytes,
 }
 
+/// The frame that `content` writes, with its length in front, in parts. `at_most` is how many bytes of its own it takes; if it
+/// takes more it is asked again, with more room.
+pub fn write_frame(
+    at_most: usize,
+    content: impl for<'r> Fn(&mut Writer, Room<'r>) -> Result<Room<'r>, EncodeError>,
+) -> Result<Pieces, EncodeError> {
+    // The last byte must stay free, else something had no room.
+    let mut capacity = LENGTH_BYTES + at_most + 1;
+    loop {
+        let mut own = vec![0; capacity];
+        let mut writer = Writer::default();
+        let left = content(&mut writer, own.get_mut(LENGTH_BYTES..).unwrap_or_default())?.len();
+        if left > 0 {
+            return writer.finish(own, left);
+        }
+        if capacity > i32::MAX as usize {
+            return Err(too_long(capacity));
+        }
+        capacity *= 2;
+    }
+}
+
 impl Writer {
-    /// Where a frame's header begins.
-    pub const START: usize = LENGTH_BYTES;
-
-    /// An empty frame with room for `capacity` bytes of its own.
-    pub fn with_capacity(capacity: usize) -> Writer {
-        Writer { own: vec![0; capacity.max(LENGTH_BYTES)], splices: SmallVec::new(), spliced: 0 }
-    }
-
-    /// Copies `bytes`.
-    #[inline(always)]
-    pub fn put<const N: usize>(&mut self, at: usize, bytes: [u8; N]) -> usize {
-        match self.own.get_mut(at..at + N) {
-            Some(place) => place.copy_from_slice(&bytes),
-            None => self.grown(at, N).copy_from_slice(&bytes),
-        }
-        at + N
-    }
-
-    /// Copies `bytes`.
-    #[inline]
-    pub fn put_slice(&mut self, at: usize, bytes: &[u8]) -> usize {
-        self.room(at, bytes.len()).copy_from_slice(bytes);
-        at + bytes.len()
-    }
-
-    /// The next `length` bytes, to be written.
-    #[inline]
-    pub fn room(&mut self, at: usize, length: usize) -> &mut [u8] {
-        // Looked up twice because the borrow checker does not see that the first result is gone when growing.
-        match self.own.get(at..at + length) {
-            Some(_) => &mut self.own[at..at + length],
-            None => self.grown(at, length),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn grown(&mut self, at: usize, length: usize) -> &mut [u8] {
-        let end = at + length;
-        self.own.resize(end.max(self.own.len() * 2), 0);
-        &mut self.own[at..end]
-    }
-
-    /// Appends `bytes` without copying them if they are large.
-    pub fn put_shared(&mut self, at: usize, bytes: &Bytes) -> usize {
+    /// Puts `bytes` without copying them if they are large.
+    pub fn put_shared<'r>(&mut self, room: Room<'r>, bytes: &Bytes) -> Room<'r> {
         if bytes.len() < SPLICE_FROM {
-            return self.put_slice(at, bytes);
+            return put_slice(room, bytes);
         }
         self.spliced += bytes.len();
-        self.splices.push(Splice { at, part: bytes.clone() });
-        at
+        self.splices.push(Splice { left: room.len(), part: bytes.clone() });
+        room
     }
 
-    /// An unsigned varint, least significant group first.
-    #[inline]
-    pub fn put_varint(&mut self, at: usize, value: u32) -> usize {
-        match value {
-            0..0x80 => self.put(at, [value as u8]),
-            0x80..0x4000 => self.put(at, [value as u8 | 0x80, (value >> 7) as u8]),
-            _ => self.put_slice(at, &varint(value)),
-        }
-    }
-
-    /// The length before bytes, records and arrays; `None` for null.
-    #[inline(always)]
-    pub fn put_length(
-        &mut self,
-        at: usize,
-        length: Option<usize>,
-        flexible: bool,
-    ) -> Result<usize, EncodeError> {
-        match length {
-            Some(short @ 0..0x7f) if flexible => Ok(self.put(at, [short as u8 + 1])),
-            _ => self.put_any_length(at, length, flexible),
-        }
-    }
-
-    fn put_any_length(
-        &mut self,
-        at: usize,
-        length: Option<usize>,
-        flexible: bool,
-    ) -> Result<usize, EncodeError> {
-        Ok(match length.map(i32::try_from) {
-            None if flexible => self.put(at, [0]),
-            None => self.put(at, (-1i32).to_be_bytes()),
-            // One more than an i32 always fits into a u32.
-            Some(Ok(length)) if flexible => self.put_varint(at, length as u32 + 1),
-            Some(Ok(length)) => self.put(at, length.to_be_bytes()),
-            Some(Err(_)) => return Err(too_long(length)),
-        })
-    }
-
-    /// The length before a string, at most 32,767; `None` for null.
-    #[inline]
-    pub fn put_string_length(
-        &mut self,
-        at: usize,
-        length: Option<usize>,
-        flexible: bool,
-    ) -> Result<usize, EncodeError> {
-        Ok(match length.map(i16::try_from) {
-            None if flexible => self.put(at, [0]),
-            None => self.put(at, (-1i16).to_be_bytes()),
-            Some(Ok(length)) if flexible => self.put_varint(at, length as u32 + 1),
-            Some(Ok(length)) => self.put(at, length.to_be_bytes()),
-            Some(Err(_)) => return Err(too_long(length)),
-        })
-    }
-
-    /// Writes what `content` writes, with its length in bytes as a varint before it.
+    /// Puts what `content` puts, with its length in bytes as a varint before it.
     ///
     /// The length is put in afterwards: one byte is kept free for it, and content of 128 bytes or more, rare in tagged
     /// fields, is moved to make room. That is cheaper than computing every size before writing.
-    pub(crate) fn put_sized(
+    pub(crate) fn put_sized<'r>(
         &mut self,
-        at: usize,
-        content: impl FnOnce(&mut Writer, usize) -> Result<usize, EncodeError>,
-    ) -> Result<usize, EncodeError> {
+        room: Room<'r>,
+        content: impl for<'c> FnOnce(&mut Writer, Room<'c>) -> Result<Room<'c>, EncodeError>,
+    ) -> Result<Room<'r>, EncodeError> {
         let (splices, spliced) = (self.splices.len(), self.spliced);
-        let start = at + 1;
-        let end = content(self, start)?;
-        let length = end - start + self.spliced - spliced;
-        let prefix = match u32::try_from(length) {
-            Ok(length) => varint(length),
-            Err(_) => return Err(too_long(Some(length))),
+        let left = content(self, room.get_mut(1..).unwrap_or_default())?.len();
+        let length = (room.len() - left).saturating_sub(1) + self.spliced - spliced;
+        let Ok(prefix) = u32::try_from(length).map(varint) else {
+            return Err(too_long(length));
         };
         let moved = prefix.len() - 1;
-        if moved > 0 {
-            self.room(end, moved);
-            self.own.copy_within(start..end, start + moved);
-            self.splices[splices..].iter_mut().for_each(|splice| splice.at += moved);
+        if left <= moved {
+            return Ok(&mut []);
         }
-        self.put_slice(at, &prefix);
-        Ok(end + moved)
+        let end = room.len() - left;
+        room.copy_within(1..end, prefix.len());
+        self.splices[splices..].iter_mut().for_each(|splice| splice.left -= moved);
+        let room = put_slice(room, &prefix);
+        Ok(room.get_mut(end - 1..).unwrap_or_default())
     }
 
-    /// The frame that ends at `at` with its length in front, in parts.
-    pub fn finish(mut self, at: usize) -> Result<Pieces, EncodeError> {
-        let length = at - LENGTH_BYTES + self.spliced;
-        let Ok(length) = i32::try_from(length) else {
-            return Err(too_long(Some(length)));
+    /// Cuts the buffer, of which `left` bytes are free, where other parts belong.
+    fn finish(self, mut own: Vec<u8>, left: usize) -> Result<Pieces, EncodeError> {
+        let capacity = own.len();
+        own.truncate(capacity - left);
+        let length = own.len() - LENGTH_BYTES + self.spliced;
+        let Ok(number) = i32::try_from(length) else {
+            return Err(too_long(length));
         };
-        self.put(0, length.to_be_bytes());
-        self.own.truncate(at);
-        let mut own = Bytes::from(self.own);
+        put(&mut own, number.to_be_bytes());
+        let mut own = Bytes::from(own);
         let mut pieces = Pieces::new();
         let mut cut = 0;
         for splice in self.splices {
-            pieces.push(own.split_to(splice.at - cut));
+            let at = capacity - splice.left;
+            pieces.push(own.split_to(at - cut));
             pieces.push(splice.part);
-            cut = splice.at;
+            cut = at;
         }
         pieces.push(own);
         Ok(pieces)
     }
 }
 
+/// Puts `bytes`.
+#[inline(always)]
+pub fn put<const N: usize>(room: Room<'_>, bytes: [u8; N]) -> Room<'_> {
+    match room.split_first_chunk_mut() {
+        Some((place, rest)) => {
+            *place = bytes;
+            rest
+        }
+        None => &mut [],
+    }
+}
+
+/// Puts `bytes`.
+#[inline]
+pub fn put_slice<'r>(room: Room<'r>, bytes: &[u8]) -> Room<'r> {
+    match room.split_at_mut_checked(bytes.len()) {
+        Some((place, rest)) => {
+            place.copy_from_slice(bytes);
+            rest
+        }
+        None => &mut [],
+    }
+}
+
+/// Puts an unsigned varint, least significant group first.
+#[inline]
+pub fn put_varint(room: Room<'_>, value: u32) -> Room<'_> {
+    match value {
+        0..0x80 => put(room, [value as u8]),
+        0x80..0x4000 => put(room, [value as u8 | 0x80, (value >> 7) as u8]),
+        _ => put_slice(room, &varint(value)),
+    }
+}
+
+/// Puts the length before bytes, records and arrays; `None` for null.
+#[inline(always)]
+pub fn put_length(room: Room<'_>, length: Option<usize>, flexible: bool) -> Result<Room<'_>, EncodeError> {
+    match length {
+        Some(short @ 0..0x7f) if flexible => Ok(put(room, [short as u8 + 1])),
+        _ => put_any_length(room, length, flexible),
+    }
+}
+
+fn put_any_length(room: Room<'_>, length: Option<usize>, flexible: bool) -> Result<Room<'_>, EncodeError> {
+    Ok(match length.map(i32::try_from) {
+        None if flexible => put(room, [0]),
+        None => put(room, (-1i32).to_be_bytes()),
+        // One more than an i32 always fits into a u32.
+        Some(Ok(length)) if flexible => put_varint(room, length as u32 + 1),
+        Some(Ok(length)) => put(room, length.to_be_bytes()),
+        Some(Err(_)) => return Err(too_long(length.unwrap_or_default())),
+    })
+}
+
+/// Puts the length before a string, at most 32,767; `None` for null.
+#[inline]
+pub fn put_string_length(
+    room: Room<'_>,
+    length: Option<usize>,
+    flexible: bool,
+) -> Result<Room<'_>, EncodeError> {
+    Ok(match length.map(i16::try_from) {
+        None if flexible => put(room, [0]),
+        None => put(room, (-1i16).to_be_bytes()),
+        Some(Ok(length)) if flexible => put_varint(room, length as u32 + 1),
+        Some(Ok(length)) => put(room, length.to_be_bytes()),
+        Some(Err(_)) => return Err(too_long(length.unwrap_or_default())),
+    })
+}
+
 #[cold]
-fn too_long(length: Option<usize>) -> EncodeError {
-    EncodeError::new(EncodeErrorKind::TooLong(length.unwrap_or_default()))
+fn too_long(length: usize) -> EncodeError {
+    EncodeError::new(EncodeErrorKind::TooLong(length))
 }
 
 /// One to five bytes.
-fn varint(mut value: u32) -> SmallVec<[u8; 5]> {
+fn varint(mut value: u32) -> SmallVec<[u8; VARINT_AT_MOST]> {
     let mut bytes = SmallVec::new();
     while value >= 0x80 {
         bytes.push(value as u8 | 0x80);

@@ -1,10 +1,4 @@
-//! The codec against `kafka-protocol`, on the same messages, in one run: `cargo run --release --bin codec`.
-//!
-//! Each figure is the best of many rounds, the two codecs taking turns, so that a busy machine disturbs both alike.
-//! Where a codec consumes its input, the clone of the frame that it needs is part of its figure, and of ours.
-
-use std::hint::black_box;
-use std::time::Instant;
+//! Whole messages: requests read, responses written and read.
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages as theirs;
@@ -23,39 +17,9 @@ use kelpgate_core::protocol::{
 };
 use kelpgate_core::uuid::Uuid;
 
+use crate::race::{contender, race};
+
 const BUDGET: usize = 64 << 20;
-const ROUNDS: u32 = 400;
-/// About how long one round of one codec takes.
-const ROUND_NANOS: f64 = 500_000.0;
-
-/// One way of doing a thing.
-struct Contender<'a> {
-    name: &'static str,
-    work: Box<dyn FnMut() + 'a>,
-    iterations: u32,
-    best: f64,
-}
-
-fn contender<'a, T>(name: &'static str, mut work: impl FnMut() -> T + 'a) -> Contender<'a> {
-    let mut work: Box<dyn FnMut() + 'a> = Box::new(move || drop(black_box(work())));
-    let start = Instant::now();
-    (0..100).for_each(|_| work());
-    let once = start.elapsed().as_nanos() as f64 / 100.0;
-    Contender { name, work, iterations: (ROUND_NANOS / once).ceil() as u32, best: f64::MAX }
-}
-
-/// Lets all take turns and prints the best round of each.
-fn race(title: &str, mut contenders: Vec<Contender<'_>>) {
-    for _ in 0..ROUNDS {
-        for Contender { work, iterations, best, .. } in &mut contenders {
-            let start = Instant::now();
-            (0..*iterations).for_each(|_| work());
-            *best = best.min(start.elapsed().as_nanos() as f64 / f64::from(*iterations));
-        }
-    }
-    println!("{title}");
-    contenders.iter().for_each(|one| println!("    {:44} {:>10.1} ns", one.name, one.best));
-}
 
 fn request_frame(version: i16, request: Request) -> Bytes {
     let header = RequestHeader {
@@ -70,7 +34,7 @@ fn request_frame(version: i16, request: Request) -> Bytes {
     frame
 }
 
-fn produce(size: usize) {
+pub fn produce(size: usize) {
     let partition = PartitionProduceData {
         index: 3,
         records: Some(Records(Bytes::from(vec![1; size]))),
@@ -98,7 +62,7 @@ fn produce(size: usize) {
     );
 }
 
-fn metadata() {
+pub fn metadata() {
     let partition = |index| MetadataResponsePartition {
         partition_index: index,
         leader_id: 1,
@@ -139,9 +103,9 @@ fn metadata() {
         &format!("Metadata response v12, 10 x 100 partitions, {} B, written", body.len()),
         vec![
             contender("ours, body into a buffer with room", || {
-                let mut writer = Writer::with_capacity(64 << 10);
-                response.write(&mut writer, Writer::START, version).expect("encodes");
-                writer
+                let (mut writer, mut room) = (Writer::default(), vec![0; 64 << 10]);
+                response.write(&mut writer, &mut room, version).expect("encodes");
+                room
             }),
             contender("ours, whole frame from nothing", || encode_response(&whole, 1, 12)),
             contender("kafka-protocol, body into a buffer with room", || {
@@ -160,7 +124,7 @@ fn metadata() {
     );
 }
 
-fn fetch() {
+pub fn fetch() {
     let records = Bytes::from(vec![1; 1 << 20]);
     drop(records.clone());
     let partition =
@@ -192,7 +156,7 @@ fn fetch() {
     );
 }
 
-fn api_versions() {
+pub fn api_versions() {
     let api = |key| ApiVersion { api_key: key, min_version: 0, max_version: 9, ..Default::default() };
     let response =
         Response::from(ApiVersionsResponse { api_keys: (0..75).map(api).collect(), ..Default::default() });
@@ -218,12 +182,4 @@ fn api_versions() {
             contender("kafka-protocol", || theirs::ApiVersionsResponse::decode(&mut body.clone(), 3)),
         ],
     );
-}
-
-fn main() {
-    produce(16 << 10);
-    produce(1 << 20);
-    metadata();
-    fetch();
-    api_versions();
 }
