@@ -189,7 +189,16 @@ const MATCH_KEYS: [&str; 6] = [
     "client_source_port",
 ];
 
-/// `ClientMetricsConfigs.validateConfigs`, except that the regular expressions themselves are not compiled.
+/// How deep groups of a regular expression may be nested.
+const MAX_DEPTH: u32 = 100;
+
+/// Whether it is a regular expression (`ClientMetricsConfigs.parseMatchingPatterns`), without what needs to go back in
+/// the text: look-around and back-references, which Java has.
+fn is_expression(text: &str) -> bool {
+    regex_syntax::ParserBuilder::new().nest_limit(MAX_DEPTH).build().parse(text).is_ok()
+}
+
+/// `ClientMetricsConfigs.validateConfigs`.
 fn client_metrics(own: &Overrides, layers: &BrokerLayers) -> Result<(), ConfigError> {
     let read = Reader { resource: Resource::ClientMetrics, own, layers };
     let interval = read.integer("interval.ms");
@@ -202,7 +211,8 @@ fn client_metrics(own: &Overrides, layers: &BrokerLayers) -> Result<(), ConfigEr
     for pattern in patterns.split(',').filter(|pattern| !pattern.is_empty()) {
         let known = match pattern.split_once('=') {
             Some((key, expression)) => {
-                MATCH_KEYS.contains(&key.trim()) && !expression.trim().is_empty() && !expression.contains('=')
+                let is_one_value = !expression.trim().is_empty() && !expression.contains('=');
+                MATCH_KEYS.contains(&key.trim()) && is_one_value && is_expression(expression.trim())
             }
             None => false,
         };

@@ -394,6 +394,16 @@ fn groups_and_client_metrics() {
         (&[], &[op(SET, "match", "client_id")], Err((40, "Illegal client matching pattern: client_id"))),
         (
             &[],
+            &[op(SET, "match", "client_id=a(")],
+            Err((40, "Illegal client matching pattern: client_id=a(")),
+        ),
+        (
+            &[],
+            &[op(SET, "match", "client_id=ok,client_software_name=[z-a]")],
+            Err((40, "Illegal client matching pattern: client_software_name=[z-a]")),
+        ),
+        (
+            &[],
             &[op(SET, "match", "client_id=a.*,client_source_port=9")],
             Ok(&[("match", "client_id=a.*,client_source_port=9")]),
         ),
