@@ -1,6 +1,6 @@
 //! Many members, each on a connection of its own, driven by one thread.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ pub struct Crowd {
     places: BTreeMap<usize, Place>,
     next: usize,
     /// Who owned what, ever: no two members may own a partition in one generation.
-    owners: HashMap<(i32, i32), usize>,
+    owners: BTreeMap<(i32, i32), usize>,
     last_join: Instant,
     /// The generation in which the group settled last; 0 before the first.
     settled: i32,
@@ -59,7 +59,7 @@ impl Crowd {
             poll,
             places: BTreeMap::new(),
             next: 0,
-            owners: HashMap::new(),
+            owners: BTreeMap::new(),
             last_join: Instant::now(),
             settled: 0,
         })

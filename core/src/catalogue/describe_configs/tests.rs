@@ -42,7 +42,7 @@ fn what_kafka_says_of_resources() {
         (8, "one", "42 Broker id must be an integer, but it is: one", 0),
         (16, "any", "0", 3),
         (16, "", "42 Client metrics subscription name must not be empty", 0),
-        (32, "any", "0", 17),
+        (32, "any", "0", 18),
         (32, "", "42 Group name must not be empty", 0),
         (99, "x", "42 Unsupported resource type: 99", 0),
         (0, "x", "42 Unsupported resource type: 0", 0),
