@@ -302,6 +302,32 @@ fn a_failed_append_undoes_what_nobody_was_told() {
 }
 
 #[test]
+fn a_deleted_group_is_not_missed_before_that_is_durable() {
+    let (mut world, conn) = world(1);
+    let reader = world.connect(0);
+    assert_eq!(commit(&mut world, conn, "g", 0, 5), ErrorCode::NONE);
+    world.engine_answers = false;
+    world.send(conn, 2, DeleteGroupsRequest { groups_names: vec!["g".into()], ..Default::default() });
+    world.send(reader, 8, fetch_request(&["g"]));
+    assert!(world.receive(reader).is_none());
+    world.engine_answers = true;
+    world.settle();
+    assert_eq!(fetched(world.receive(reader)), [(ErrorCode::NONE, vec![-1, -1, -1])]);
+}
+
+#[test]
+fn offsets_that_do_not_fit_the_log_are_not_kept() {
+    let (mut world, conn) = world(1);
+    assert_eq!(commit(&mut world, conn, "g", 0, 5), ErrorCode::NONE);
+    limit_records(&mut world, conn, "100");
+    let mut request = commit_request("g", 0, 6);
+    request.topics[0].partitions[0].committed_metadata = Some("m".repeat(200).as_str().into());
+    let response = world.ask(conn, 8, request);
+    assert_eq!(committed(Some(response)), ErrorCode::UNKNOWN_SERVER_ERROR);
+    assert_eq!(fetch(&mut world, conn, "g"), [5, -1, -1]);
+}
+
+#[test]
 fn while_groups_are_loaded_clients_are_asked_for_patience() {
     let (mut world, conn) = world(1);
     let (member, generation) = form(&mut world, conn, "g", "part");

@@ -112,6 +112,7 @@ impl Group {
     /// A step begins: what came before it stays.
     fn begin(&mut self) {
         self.before = None;
+        self.offsets.begin();
         if let Kind::Consumer(consumer) = &mut self.kind {
             consumer.begin();
         }
@@ -294,6 +295,7 @@ impl Group {
 
     /// The records of the last step were too large to be stored.
     pub fn write_refused(&mut self, step: &mut Step<'_>) {
+        self.offsets.take_back();
         if let Some(before) = self.before.take() {
             return self.take_back(step, before);
         }
@@ -498,8 +500,8 @@ impl Group {
 
     /// What is recorded of the group is taken back.
     fn become_nothing(&mut self, step: &mut Step<'_>) {
-        match core::mem::replace(&mut self.kind, Kind::Simple) {
-            Kind::Simple => {}
+        match &self.kind {
+            Kind::Simple => return,
             Kind::Classic(classic) => {
                 if !classic.is_nothing() {
                     step.record(GroupRecord::GroupMetadata(group_key(&self.id), None));
@@ -509,6 +511,7 @@ impl Group {
                 consumer.tombstones(&self.id).into_iter().for_each(|record| step.record(record));
             }
         }
+        self.become_kind(Kind::Simple);
     }
 }
 

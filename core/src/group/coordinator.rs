@@ -178,7 +178,9 @@ impl Coordinator {
     pub fn tick(&mut self, owner: &mut Owner<'_>, partitions: &mut Partitions) {
         while let Some(due) = self.timers.pop_due(owner.now.mono) {
             match due {
-                Due::Group(number) => self.step(owner, partitions, number, Group::tick),
+                Due::Group(number) => {
+                    self.step(owner, partitions, number, Group::tick);
+                }
                 Due::Expiry(from) => self.expire(owner, partitions, from),
                 Due::Writes => self.lose_patience(owner),
                 Due::Load => self.begin_load(owner, partitions),
@@ -232,7 +234,7 @@ impl Coordinator {
             }
         };
         for number in numbers {
-            self.step(owner, partitions, number, Group::expire);
+            while self.step(owner, partitions, number, Group::expire) {}
         }
         self.timers.set(Due::Expiry(next.0), next.1);
     }
@@ -246,16 +248,16 @@ impl Coordinator {
         }
     }
 
-    /// Lets one group take a step, and carries out what comes of it.
+    /// Lets one group take a step, and carries out what comes of it. Says whether there was something to store.
     fn step(
         &mut self,
         owner: &mut Owner<'_>,
         partitions: &mut Partitions,
         number: GroupNo,
         act: impl FnOnce(&mut Group, &mut Step<'_>),
-    ) {
-        let Phase::Active(active) = &mut self.phase else { return };
-        let Some(group) = active.groups.get_mut(&number) else { return };
+    ) -> bool {
+        let Phase::Active(active) = &mut self.phase else { return false };
+        let Some(group) = active.groups.get_mut(&number) else { return false };
         let mut effects = take_step(owner, group, act);
         let batch = match encode(owner, &effects.records) {
             Ok(batch) => batch,
@@ -272,7 +274,7 @@ impl Coordinator {
             let question = PartitionQuestion::Produce { records, version: PRODUCE_VERSION };
             self.ask_partition(owner, partitions, question)
         });
-        let Phase::Active(active) = &mut self.phase else { return };
+        let Phase::Active(active) = &mut self.phase else { return false };
         active.hold(owner, number, write, effects.answers);
         if active.leave(number) {
             self.timers.clear(Due::Group(number));
@@ -280,6 +282,7 @@ impl Coordinator {
         if write.is_some() {
             self.watch_writes(owner);
         }
+        write.is_some()
     }
 
     /// Takes the partition's answer.
@@ -414,7 +417,10 @@ impl Active {
             Some(number) => *number,
             None => {
                 let id = id.detach();
-                self.add(id.clone(), Group::new(id))
+                let mut group = Group::new(id.clone());
+                // One of that id may have been deleted a moment ago, and nobody is told so before it is durable.
+                group.last_write = self.writes.last_key_value().map(|(number, _)| *number);
+                self.add(id, group)
             }
         }
     }

@@ -13,10 +13,15 @@ use crate::uuid::Uuid;
 /// No offset was committed (`OffsetFetchResponse.INVALID_OFFSET`).
 const NONE: i64 = -1;
 
+/// Offsets that expire in one step: their tombstones have to fit a batch.
+const EXPIRED_PER_STEP: usize = 1000;
+
 /// Offsets by topic and partition.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Offsets {
     topics: BTreeMap<Str, BTreeMap<i32, OffsetCommitValue>>,
+    /// What the changes of this step replaced, should its records not fit the log.
+    replaced: Vec<(OffsetCommitKey, Option<OffsetCommitValue>)>,
 }
 
 /// From when on the retention of an offset counts, and which offsets have one at all (KIP-211).
@@ -39,6 +44,25 @@ impl Offsets {
         self.topics.iter().flat_map(|(topic, partitions)| {
             partitions.iter().map(move |(partition, value)| (topic, *partition, value))
         })
+    }
+
+    /// A step begins: what came before it stays.
+    pub fn begin(&mut self) {
+        self.replaced.clear();
+    }
+
+    /// The records of this step were not stored: everything is as it was before it.
+    pub fn take_back(&mut self) {
+        for (key, value) in core::mem::take(&mut self.replaced).into_iter().rev() {
+            self.replay(&key, value.as_ref());
+        }
+    }
+
+    /// Changes an offset, and stores that.
+    fn put(&mut self, step: &mut Step<'_>, key: OffsetCommitKey, value: Option<OffsetCommitValue>) {
+        self.replaced.push((key.clone(), self.get(&key.topic, key.partition).cloned()));
+        self.replay(&key, value.as_ref());
+        step.record(GroupRecord::OffsetCommit(key, value));
     }
 
     /// Applies a record.
@@ -85,8 +109,7 @@ impl Offsets {
                 topic_id: offset.topic_id,
                 ..Default::default()
             };
-            self.replay(&key, Some(&value));
-            step.effects.records.push(GroupRecord::OffsetCommit(key, Some(value)));
+            self.put(step, key, Some(value));
             ErrorCode::NONE
         };
         request.offsets.iter().map(one).collect()
@@ -114,17 +137,15 @@ impl Offsets {
     /// Forgets one offset, if there is one.
     pub fn delete(&mut self, step: &mut Step<'_>, group: &Str, topic: &Str, partition: i32) {
         if self.get(topic, partition).is_some() {
-            let key = offset_key(group, topic, partition);
-            self.replay(&key, None);
-            step.record(GroupRecord::OffsetCommit(key, None));
+            self.put(step, offset_key(group, topic, partition), None);
         }
     }
 
     /// Forgets all offsets.
     pub fn delete_all(&mut self, step: &mut Step<'_>, group: &Str) {
-        for (topic, partition, _) in core::mem::take(self).iter() {
-            step.record(GroupRecord::OffsetCommit(offset_key(group, topic, partition), None));
-        }
+        let keys: Vec<OffsetCommitKey> =
+            self.iter().map(|(topic, partition, _)| offset_key(group, topic, partition)).collect();
+        keys.into_iter().for_each(|key| self.put(step, key, None));
     }
 
     /// A topic is gone, and with it the offsets that were committed for it; not those of an earlier topic of that name
@@ -139,7 +160,7 @@ impl Offsets {
         gone.into_iter().for_each(|partition| self.delete(step, group, topic, partition));
     }
 
-    /// Forgets what has been kept for long enough, but nothing of topics that are `subscribed`
+    /// Forgets some of what has been kept for long enough, but nothing of topics that are `subscribed`
     /// (`OffsetExpirationConditionImpl`).
     pub fn expire(
         &mut self,
@@ -158,6 +179,7 @@ impl Offsets {
             .iter()
             .filter(|(topic, _, value)| !subscribed(topic) && is_over(value))
             .map(|(topic, partition, _)| (topic.clone(), partition))
+            .take(EXPIRED_PER_STEP)
             .collect();
         over.iter().for_each(|(topic, partition)| self.delete(step, group, topic, *partition));
     }
