@@ -313,7 +313,7 @@ mod tests {
         assert_eq!(describe(topic, &layers, None).len(), 33);
         assert_eq!(describe(topic, &layers, Some(&[])).len(), 33, "Kafka takes an empty list for all");
         assert_eq!(describe(topic, &layers, Some(&["retention.ms", "nope"])).len(), 1);
-        assert_eq!(describe(Target::Group(&own), &layers, None).len(), 17);
+        assert_eq!(describe(Target::Group(&own), &layers, None).len(), 18);
         assert_eq!(describe(Target::ClientMetrics(&own), &layers, None).len(), 3);
         assert!(describe(Target::AllNodes, &layers, None).is_empty());
         let node = describe(Target::Node, &layers, None);
