@@ -44,6 +44,7 @@ class Rolling:
     def check(self, name, body):
         """Run one check; the first that fails ends the run."""
         began, ok = time.monotonic(), True
+        self.crowd.be_patient()
         try:
             detail = body() or ""
         except Exception as error:
