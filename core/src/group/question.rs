@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::protocol::ErrorCode;
 use crate::protocol::Str;
 use crate::protocol::consumer_group_describe;
 use crate::protocol::consumer_group_heartbeat::{
@@ -13,7 +14,6 @@ use crate::protocol::join_group::{JoinGroupRequest, JoinGroupResponse};
 use crate::protocol::leave_group::{LeaveGroupRequest, LeaveGroupResponse};
 use crate::protocol::list_groups::ListedGroup;
 use crate::protocol::sync_group::{SyncGroupRequest, SyncGroupResponse};
-use crate::protocol::{ErrorCode, Response};
 use crate::uuid::Uuid;
 
 /// Who is at the other end of the connection that a member joins through.
@@ -160,23 +160,4 @@ answers! {
     Heartbeat(HeartbeatResponse),
     Leave(LeaveGroupResponse),
     ConsumerHeartbeat(ConsumerGroupHeartbeatResponse),
-}
-
-impl GroupAnswer {
-    /// The response itself, where a request is about one group and its answer is whole.
-    pub fn into_response(self) -> Option<Response> {
-        Some(match self {
-            GroupAnswer::Join(response) => response.into(),
-            GroupAnswer::Sync(response) => response.into(),
-            GroupAnswer::Heartbeat(response) => response.into(),
-            GroupAnswer::Leave(response) => response.into(),
-            GroupAnswer::ConsumerHeartbeat(response) => response.into(),
-            GroupAnswer::Committed(_)
-            | GroupAnswer::Fetched(_)
-            | GroupAnswer::OffsetsDeleted(_)
-            | GroupAnswer::Described(_)
-            | GroupAnswer::ConsumerDescribed(_)
-            | GroupAnswer::Deleted(_) => return None,
-        })
-    }
 }

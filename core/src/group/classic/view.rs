@@ -58,11 +58,6 @@ impl ClassicGroup {
         self.members.iter()
     }
 
-    /// Whether ids were handed out that nobody has joined with yet.
-    pub fn has_pending_ids(&self) -> bool {
-        !self.pending.is_empty()
-    }
-
     /// Whether it is only a name under which offsets were committed.
     pub fn is_simple(&self) -> bool {
         self.is_empty() && self.protocol_type.is_none() && self.pending.is_empty()
