@@ -110,6 +110,11 @@ impl CatalogueOwner {
         matches!(self.phase, Phase::Idle | Phase::Failed) && self.waiting.is_empty()
     }
 
+    /// How many questions wait for their turn.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Takes a question; changes are made in the order of their questions.
     pub fn ask(&mut self, owner: &mut Owner<'_>, asker: Asker, question: CatalogueQuestion) {
         let full = self.waiting.len() >= WAITING_MAX;

@@ -1,5 +1,8 @@
 //! The machine of one shard: routing only. Connections, requests, partitions and the catalogue have rooms of their own.
 
+mod invariants;
+mod look;
+
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
@@ -49,6 +52,9 @@ pub struct Gateway {
     inquiries: Inquiries,
     upkeep: Upkeep,
     timers: Timers<Timer>,
+    /// Taken so far, for the walk over everything now and then.
+    #[cfg(debug_assertions)]
+    steps: u64,
 }
 
 /// What a deadline is for; equal times fire in this order.
@@ -104,6 +110,8 @@ impl Gateway {
             inquiries: Inquiries::default(),
             upkeep: Upkeep::default(),
             timers: Timers::default(),
+            #[cfg(debug_assertions)]
+            steps: 0,
             around: Around::new(settings),
         };
         if let Some(catalogue) = &mut gateway.catalogue {
@@ -138,6 +146,8 @@ impl Gateway {
             self.message(now, self.around.settings.shard, message, out);
         }
         self.finish_stopping(now, out);
+        #[cfg(debug_assertions)]
+        self.check_now_and_then();
     }
 
     /// When the next `Tick` is due, and what for.

@@ -65,6 +65,16 @@ struct Inquiry {
 }
 
 impl Inquiries {
+    /// How many are under way.
+    pub fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Begins to answer.
     pub fn ask(
         &mut self,

@@ -17,6 +17,7 @@ pub mod gateway;
 pub mod group;
 pub mod ids;
 pub mod inquiry;
+pub mod inspect;
 pub mod machine;
 pub mod owner;
 pub mod pieces;

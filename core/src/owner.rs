@@ -56,6 +56,11 @@ impl Stores {
         self.waiting.remove(&ticket)
     }
 
+    /// How many the engine has not answered.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Whether the engine has answered everything.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
@@ -82,6 +87,11 @@ impl Mail {
         } else {
             out.push(Output::ToShard { to, message });
         }
+    }
+
+    /// Whether this shard has read all its messages to itself.
+    pub fn is_empty(&self) -> bool {
+        self.local.is_empty()
     }
 
     /// The oldest message of this shard to itself.

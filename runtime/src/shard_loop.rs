@@ -162,6 +162,10 @@ impl<D: Drive, N: Network> ShardLoop<D, N> {
             Action::Close { conn } => self.sockets.close(conn, now.mono),
             Action::File { ticket, lane, command } => self.lanes.submit(ticket, lane, command),
             Action::ToShard { to, message } => self.seat.post_to(to, message),
+            Action::Answer { ticket, .. } => {
+                let text = format!("it answered question {ticket}, which was not asked");
+                self.seat.notify(Notice::Broken(RuntimeError::Failed { shard: self.seat.shard, text }));
+            }
             Action::Log { level, text } => (self.seat.log)(level, &text),
             Action::Ready => self.seat.notify(Notice::Ready(self.seat.shard)),
             Action::Stopped { reason } => {

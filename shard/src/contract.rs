@@ -24,7 +24,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use kelpgate_core::ids::{ConnId, ShardId};
+use kelpgate_core::ids::{ConnId, ShardId, Ticket};
+use kelpgate_core::inquiry::{AdminAnswer, AdminQuestion};
 use kelpgate_core::machine::{Level, Others};
 use kelpgate_core::pieces::Pieces;
 use kelpgate_core::time::{Instant, Now};
@@ -49,6 +50,8 @@ pub enum Event<M> {
     File { ticket: FileTicket, outcome: Result<FileReply, FileError> },
     /// Another shard of this node sent this. In order for each pair of shards.
     FromShard { from: ShardId, message: M },
+    /// The node's administrator wants to know something; answered once, with [`Action::Answer`]. Tickets are the asker's.
+    Asked { ticket: Ticket, question: AdminQuestion },
     /// Time has passed: some deadline may be due. Early or repeated ticks change nothing.
     Tick,
     /// Stop cleanly: take no more requests, answer those accepted, make everything durable, then say
@@ -71,6 +74,8 @@ pub enum Action<M> {
     File { ticket: FileTicket, lane: Lane, command: FileCommand },
     /// Give this to another shard of this node; never lost, never dropped for being too much.
     ToShard { to: ShardId, message: M },
+    /// The answer to [`Event::Asked`].
+    Answer { ticket: Ticket, answer: AdminAnswer },
     /// Write a line of the log. The machine has no logger: it says what it would log.
     Log { level: Level, text: String },
     /// Accept connections from now on (the catalogue is loaded).

@@ -11,7 +11,8 @@ mod shard;
 pub use contract::{Action, Drive, Event, READ_BUDGET, StopReason};
 pub use shard::Shard;
 
-pub use kelpgate_core::ids::{ConnId, ShardId};
+pub use kelpgate_core::ids::{ConnId, ShardId, Ticket};
+pub use kelpgate_core::inquiry::{AdminAnswer, AdminQuestion};
 pub use kelpgate_core::machine::{Level, Others};
 pub use kelpgate_core::pieces::Pieces;
 pub use kelpgate_core::time::{Instant, Now, WallTime};

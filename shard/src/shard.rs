@@ -45,6 +45,11 @@ impl Shard {
         }
     }
 
+    /// The machine, to be looked at; none before the first event.
+    pub fn gateway(&self) -> Option<&Gateway> {
+        self.gateway.as_ref()
+    }
+
     fn input(&mut self, now: Now, input: Input) {
         let gateway =
             self.gateway.get_or_insert_with(|| Gateway::new(self.settings.clone(), now, &mut self.outbox));
@@ -86,7 +91,7 @@ impl Shard {
                 self.log.drain();
                 self.log.end_turn(now, &mut self.log_outbox);
             }
-            Output::Answer { ticket, .. } => unreachable!("{ticket:?} was not asked by this shard"),
+            Output::Answer { ticket, answer } => actions.push(Action::Answer { ticket, answer }),
             Output::Failed { text } => self.stop(StopReason::Failed(text), actions),
         }
     }
@@ -120,6 +125,7 @@ impl Drive for Shard {
             Event::Closed { conn } => self.input(now, Input::Closed { conn }),
             Event::File { ticket, outcome } => self.log.file_done(now, ticket, outcome, &mut self.log_outbox),
             Event::FromShard { from, message } => self.input(now, Input::FromShard { from, message }),
+            Event::Asked { ticket, question } => self.input(now, Input::Asked { ticket, question }),
             Event::Tick => self.input(now, Input::Tick),
             Event::Stop => {
                 if self.stage == Stage::Serving {

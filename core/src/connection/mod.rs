@@ -1,6 +1,7 @@
 //! One client connection: frames in, answers out in request order, and what both may hold.
 
 pub mod frame;
+mod look;
 pub mod responses;
 
 use alloc::collections::VecDeque;

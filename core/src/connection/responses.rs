@@ -80,6 +80,14 @@ impl<P, A> Responses<P, A> {
         })
     }
 
+    /// All that have not been taken, oldest first, with their numbers: what waits, or nothing where the answer is ready.
+    pub fn all(&self) -> impl Iterator<Item = (u64, Option<&P>)> {
+        (self.first..).zip(&self.slots).map(|(number, slot)| match slot {
+            Slot::Waiting(pending) => (number, Some(pending)),
+            Slot::Ready(_) => (number, None),
+        })
+    }
+
     fn index(&self, request: u64) -> Option<usize> {
         usize::try_from(request.checked_sub(self.first)?).ok()
     }

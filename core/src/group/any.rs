@@ -1,6 +1,8 @@
 //! One group: its offsets, and what kind of group it is. Which requests suit which kind, and how one becomes another, is
 //! decided here; what happens inside a kind is its own affair.
 
+mod look;
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 

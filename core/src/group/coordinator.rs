@@ -4,6 +4,8 @@
 //! what a group answers leaves once every record it has put out is durable. If an append fails, all groups are given up
 //! and loaded anew, so that what nobody was told of has not happened.
 
+mod look;
+
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;

@@ -6,8 +6,10 @@ use alloc::vec::Vec;
 use super::coordinator::Coordinator;
 use super::place;
 use super::question::{GroupQuestion, Listing};
+use crate::catalogue::image::Image;
 use crate::ids::LogId;
 use crate::inquiry::CommittedOffset;
+use crate::inspect::{CoordinatorView, Counts, GroupView};
 use crate::owner::Owner;
 use crate::protocol::{ErrorCode, Str};
 use crate::shard_message::{Asker, PartitionAnswer};
@@ -78,6 +80,37 @@ impl Coordinators {
             groups.extend(coordinator.list()?);
         }
         Ok(groups)
+    }
+
+    /// What all of them look like.
+    pub fn look(&self, image: &Image) -> Vec<CoordinatorView> {
+        self.coordinators.values().map(|coordinator| coordinator.look(image)).collect()
+    }
+
+    /// One group, if it is here and loaded.
+    pub fn look_group(&self, image: &Image, id: &str) -> Option<GroupView> {
+        self.coordinators.values().find_map(|coordinator| coordinator.look_group(image, id))
+    }
+
+    /// Adds what waits here.
+    pub fn count(&self, counts: &mut Counts) {
+        self.coordinators.values().for_each(|coordinator| coordinator.count(counts));
+    }
+
+    /// Walks all groups.
+    ///
+    /// # Panics
+    /// Something does not hold: our own mistake.
+    pub fn check_invariants(&self) {
+        // Whoever waited in a group was sent home at the stop, without a change of the group.
+        if self.stopping {
+            return assert!(self.deadlines.next().is_none(), "groups have deadlines after the stop");
+        }
+        for (log, coordinator) in &self.coordinators {
+            coordinator.check_invariants();
+            let due = coordinator.next_deadline().is_some();
+            assert!(self.deadlines.has(*log) == due, "the deadline of the coordinator of {log}");
+        }
     }
 
     /// Every offset that groups of this shard have committed; an error if some are not known yet.

@@ -243,6 +243,11 @@ impl Fetching {
         }
     }
 
+    /// Whether it waits for records.
+    pub fn is_parked(&self) -> bool {
+        self.stage == Stage::Parked
+    }
+
     /// Does what can be done now.
     pub fn advance(&mut self, home: &mut Home<'_>) -> Option<FetchResponse> {
         match self.stage {

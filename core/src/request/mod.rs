@@ -258,6 +258,14 @@ impl Pending {
         }
     }
 
+    /// Until when a Fetch waits for records; none if it is not a Fetch, or does something else.
+    pub fn parked_fetch(&self) -> Option<Instant> {
+        match self {
+            Pending::Fetch(fetching) if fetching.is_parked() => Some(fetching.deadline),
+            _ => None,
+        }
+    }
+
     /// The deadline has passed.
     pub fn expire(&mut self, home: &mut Home<'_>) -> Progress {
         match self {

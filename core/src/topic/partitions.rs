@@ -20,14 +20,14 @@ pub struct Partitions {
 impl Partitions {
     /// Takes a question for a partition, opening it first if need be.
     pub fn ask(&mut self, owner: &mut Owner<'_>, asker: Asker, log: LogId, question: PartitionQuestion) {
-        match self.get(owner, log) {
+        match self.open(owner, log) {
             Some(partition) => partition.ask(owner, asker, question),
             None => refuse(owner, asker, &question, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
         }
     }
 
     /// A partition that the catalogue knows; it may be opening.
-    pub fn get(&mut self, owner: &mut Owner<'_>, log: LogId) -> Option<&mut Partition> {
+    pub fn open(&mut self, owner: &mut Owner<'_>, log: LogId) -> Option<&mut Partition> {
         match self.open.entry(log) {
             Entry::Occupied(open) => Some(open.into_mut()),
             Entry::Vacant(place) => {
@@ -36,6 +36,16 @@ impl Partitions {
                 known.then(|| place.insert(Partition::open(log, owner)))
             }
         }
+    }
+
+    /// All that have been opened, by their log.
+    pub fn iter(&self) -> impl Iterator<Item = (&LogId, &Partition)> {
+        self.open.iter()
+    }
+
+    /// One that has been opened.
+    pub fn get(&self, log: LogId) -> Option<&Partition> {
+        self.open.get(&log)
     }
 
     /// A partition that has been opened before.

@@ -56,7 +56,7 @@ impl Cleaner {
         let logs: alloc::vec::Vec<LogId> = compacted.flat_map(|topic| topic.logs()).filter(mine).collect();
         for log in logs.into_iter().filter(|log| !self.uncleanable.contains(log)) {
             // Opening it is the first thing; the next look finds it ready.
-            if partitions.get(owner, log).and_then(|partition| partition.ready()).is_some() {
+            if partitions.open(owner, log).and_then(|partition| partition.ready()).is_some() {
                 submit(owner, Wait::Dirt(log), StorageCommand::Segments { log });
             }
         }

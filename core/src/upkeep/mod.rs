@@ -49,7 +49,7 @@ impl Upkeep {
             (Wait::Trim(log, start), Ok(_)) => {
                 // It may have been opened meanwhile, and been told the old start.
                 if let Some(ready) = partitions.get_open(log).and_then(|partition| partition.ready()) {
-                    ready.raise_start(start);
+                    ready.raise_start(owner, start);
                 }
             }
             (Wait::Dirt(log), Ok(StorageReply::Segments(segments))) => {

@@ -249,9 +249,16 @@ impl World {
         self.shards.iter().all(|shard| shard.drained)
     }
 
+    /// The machine of a shard, to be looked at.
+    #[allow(dead_code, reason = "not every test that includes this looks")]
+    pub fn gateway(&self, shard: usize) -> &Gateway {
+        &self.shards[shard].gateway
+    }
+
     fn input(&mut self, shard: usize, input: Input) {
         let Shard { gateway, outbox, .. } = &mut self.shards[shard];
         gateway.handle(self.now, input, outbox);
+        gateway.check_invariants();
     }
 
     fn output(&mut self, shard: usize, output: Output) {

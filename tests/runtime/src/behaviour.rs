@@ -76,6 +76,7 @@ fn name<M>(event: &Event<M>) -> &'static str {
         Event::File { .. } => "File",
         Event::FromShard { .. } => "FromShard",
         Event::Tick => "Tick",
+        Event::Asked { .. } => "Asked",
         Event::Stop => "Stop",
     }
 }

@@ -51,6 +51,7 @@ impl Behaviour for AnswerAndClose {
             | Event::File { .. }
             | Event::FromShard { .. }
             | Event::Tick
+            | Event::Asked { .. }
             | Event::Stop => {}
         }
     }

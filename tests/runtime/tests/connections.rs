@@ -57,7 +57,11 @@ impl Behaviour for Registrar {
                 assert!(book.open.remove(&conn).is_some(), "closed once, after it opened");
                 book.closed += 1;
             }
-            Event::File { .. } | Event::FromShard { .. } | Event::Tick | Event::Stop => {}
+            Event::File { .. }
+            | Event::FromShard { .. }
+            | Event::Asked { .. }
+            | Event::Tick
+            | Event::Stop => {}
         }
     }
 }

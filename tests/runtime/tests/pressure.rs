@@ -57,7 +57,11 @@ impl Behaviour for Careful {
             Event::Closed { conn } => {
                 self.owed.remove(&conn);
             }
-            Event::File { .. } | Event::FromShard { .. } | Event::Tick | Event::Stop => {}
+            Event::File { .. }
+            | Event::FromShard { .. }
+            | Event::Asked { .. }
+            | Event::Tick
+            | Event::Stop => {}
         }
     }
 }
@@ -140,6 +144,7 @@ impl Behaviour for Gate {
             | Event::Closed { .. }
             | Event::File { .. }
             | Event::FromShard { .. }
+            | Event::Asked { .. }
             | Event::Stop => {}
         }
     }
@@ -245,6 +250,7 @@ impl Behaviour for Accountant {
             | Event::File { .. }
             | Event::FromShard { .. }
             | Event::Tick
+            | Event::Asked { .. }
             | Event::Stop => {}
         }
     }

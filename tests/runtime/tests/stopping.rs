@@ -59,6 +59,7 @@ impl Behaviour for Slow {
             | Event::Closed { .. }
             | Event::File { .. }
             | Event::FromShard { .. }
+            | Event::Asked { .. }
             | Event::Stop => {}
         }
     }
@@ -210,6 +211,7 @@ impl Behaviour for Inquirer {
             | Event::Flushed { .. }
             | Event::Closed { .. }
             | Event::File { .. }
+            | Event::Asked { .. }
             | Event::Stop => {}
         }
     }

@@ -80,6 +80,7 @@ impl Behaviour for Moving {
             | Event::File { .. }
             | Event::FromShard { .. }
             | Event::Tick
+            | Event::Asked { .. }
             | Event::Stop => {}
         }
     }

@@ -52,6 +52,7 @@ impl Behaviour for Busy {
             | Event::Closed { .. }
             | Event::File { .. }
             | Event::FromShard { .. }
+            | Event::Asked { .. }
             | Event::Stop => {}
         }
     }

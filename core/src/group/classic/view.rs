@@ -49,6 +49,16 @@ impl ClassicGroup {
         self.phase == Phase::Empty
     }
 
+    /// Who shares out the work.
+    pub fn leader(&self) -> Option<&Member> {
+        self.leader.and_then(|leader| self.members.get(leader))
+    }
+
+    /// Ids handed out and not joined with.
+    pub fn pending_ids(&self) -> usize {
+        self.pending.len()
+    }
+
     pub fn has_members(&self) -> bool {
         !self.members.is_empty()
     }

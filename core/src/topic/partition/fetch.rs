@@ -32,7 +32,7 @@ impl Watch {
 impl Ready {
     /// Answers how much may be read.
     pub(super) fn probe(&mut self, owner: &mut Owner<'_>, asker: Asker, position: FetchPosition) {
-        let answer = self.look(position);
+        let answer = self.find(position);
         owner.tell(asker, Answer::Partition(PartitionAnswer::Probed(answer)));
     }
 
@@ -44,16 +44,21 @@ impl Ready {
         position: FetchPosition,
         known_high_watermark: i64,
     ) {
-        let moved = self.high_watermark != known_high_watermark || position.fetch_offset < self.start;
-        if moved {
+        let watch = Watch { asker, position, known_high_watermark };
+        if self.has_moved(&watch) {
             self.probe(owner, asker, position);
         } else {
-            self.watches.push(Watch { asker, position, known_high_watermark });
+            self.watches.push(watch);
         }
     }
 
+    /// Whether there is something to tell to the one who watches.
+    pub(super) fn has_moved(&self, watch: &Watch) -> bool {
+        self.high_watermark != watch.known_high_watermark || watch.position.fetch_offset < self.start
+    }
+
     /// What a reader at `position` would find (`Partition.fetchRecords`, `Partition.readRecords`).
-    fn look(&self, position: FetchPosition) -> Result<Probed, ErrorCode> {
+    fn find(&self, position: FetchPosition) -> Result<Probed, ErrorCode> {
         self.check_epoch(position.current_leader_epoch)?;
         let FetchPosition { fetch_offset, last_fetched_epoch, .. } = position;
         let found = match self.state.epochs.compare(last_fetched_epoch, fetch_offset, self.start, self.end) {

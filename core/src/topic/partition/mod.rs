@@ -5,6 +5,7 @@
 //! meanwhile wait, in order.
 
 mod fetch;
+mod look;
 mod offsets;
 mod open;
 mod produce;

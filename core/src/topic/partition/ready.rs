@@ -168,7 +168,7 @@ impl Ready {
         }
     }
 
-    fn active_producers(&self) -> Vec<ActiveProducer> {
+    pub(super) fn active_producers(&self) -> Vec<ActiveProducer> {
         self.state
             .producers
             .iter()
@@ -221,7 +221,7 @@ impl Ready {
     ) {
         let answer = match outcome {
             Ok(_) => {
-                self.raise_start(start);
+                self.raise_start(owner, start);
                 Ok(self.start)
             }
             Err(error) => Err(error_of(owner, &error)),
@@ -229,8 +229,6 @@ impl Ready {
         if let Some(asker) = asker {
             owner.tell(asker, Answer::Partition(PartitionAnswer::RecordsDeleted(answer)));
         }
-        // A reader below the new start learns that its offset is gone.
-        self.wake(owner);
     }
 
     /// Forgets producers that have been idle for `producer.id.expiration.ms`.
@@ -241,10 +239,11 @@ impl Ready {
         );
     }
 
-    /// The log starts here now.
-    pub fn raise_start(&mut self, start: i64) {
+    /// The log starts here now; a reader below learns that its offset is gone.
+    pub fn raise_start(&mut self, owner: &mut Owner<'_>, start: i64) {
         self.start = self.start.max(start);
         self.state.epochs.trim_start(self.start);
+        self.wake(owner);
     }
 
     /// Where the last compaction ended.
