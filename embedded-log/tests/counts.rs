@@ -6,8 +6,8 @@ use kelpgate_core::storage::{Append, StorageCommand, StorageReply};
 use kelpgate_log::LogConfig;
 use kelpgate_log::batch::batches;
 use kelpgate_log::file::Lane;
+use kelpgate_simulator::disk::SimDisk;
 use support::batch::append;
-use support::disk::SimDisk;
 use support::drive::{Node, log_id};
 
 const TURNS: u64 = 20;

@@ -5,10 +5,10 @@ mod support;
 
 use kelpgate_log::recovery::recover;
 use kelpgate_log::{Log, LogConfig};
-use support::disk::{SimDisk, Survives};
+use kelpgate_simulator::disk::{SimDisk, Survives};
+use kelpgate_simulator::random::Random;
 use support::drive::Node;
 use support::model::{Model, tight, tight_os};
-use support::random::Random;
 
 /// Things done in one workload.
 const ACTS: usize = 450;
@@ -76,7 +76,7 @@ fn crash_everywhere(seeds: std::ops::Range<u64>, survives: Survives, adjust: fn(
             }
             number += 1;
             let mut disk = node.disk.clone();
-            disk.crash(survives, &mut Random(seed << 32 ^ number));
+            disk.crash(survives, &mut Random::new(seed << 32 ^ number));
             start_and_check(&format!("seed {seed}, crash {number}"), disk, number, adjust, node, model);
         };
         let (mut node, model) = run(seed, shards, ACTS, adjust, &mut crash);
@@ -116,13 +116,13 @@ fn the_power_goes_once_more_during_recovery() {
                 return;
             }
             let mut left = node.disk.clone();
-            left.crash(survives, &mut Random(seed ^ looks));
+            left.crash(survives, &mut Random::new(seed ^ looks));
             for commands in 0.. {
                 let mut disk = left.clone();
                 disk.faults.power_for = Some(commands);
                 let whole = recover(&mut disk, 1).is_ok();
                 disk.faults.power_for = None;
-                disk.crash(survives, &mut Random(seed ^ commands as u64));
+                disk.crash(survives, &mut Random::new(seed ^ commands as u64));
                 crashes += 1;
                 let name = format!("seed {seed}, look {looks}, {commands} commands of recovery");
                 start_and_check(&name, disk, crashes, tight, node, model);

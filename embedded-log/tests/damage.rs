@@ -7,11 +7,11 @@ use kelpgate_core::storage::{StorageCommand, StorageError, StorageReply};
 use kelpgate_log::LogConfig;
 use kelpgate_log::batch::batches;
 use kelpgate_log::recovery::{RecoveryError, recover};
+use kelpgate_simulator::disk::{SimDisk, Survives};
+use kelpgate_simulator::random::Random;
 use support::batch::{append, rolling};
-use support::disk::{SimDisk, Survives};
 use support::drive::{Node, log_id};
 use support::model::tight;
-use support::random::Random;
 
 const BATCHES: i64 = 60;
 const BODY: usize = 900;
@@ -169,10 +169,10 @@ fn damage_in_the_middle_of_the_journal_is_named_and_the_rest_is_kept() {
         let mut node = filled();
         node.settle();
         let mut disk = node.disk;
-        disk.crash(Survives::Nothing, &mut Random(1));
+        disk.crash(Survives::Nothing, &mut Random::new(1));
         let journals: Vec<(String, usize)> =
             disk.files().into_iter().filter(|(path, _)| path.starts_with("journal/")).collect();
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let (path, _) = &journals[random.below(journals.len())];
         // Somewhere among the first groups, never in the last.
         disk.damage(path, 64 + random.below(20_000), &[1 << random.below(8)]);

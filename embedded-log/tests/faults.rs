@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use kelpgate_core::storage::{StorageCommand, StorageError, StorageReply};
 use kelpgate_log::LogConfig;
+use kelpgate_simulator::disk::{SimDisk, Survives};
+use kelpgate_simulator::random::Random;
 use support::batch::append;
-use support::disk::{SimDisk, Survives};
 use support::drive::{Node, log_id};
 use support::model::{tight, tight_os};
-use support::random::Random;
 
 /// Appends to a few logs, as a machine does: opens a log anew after an error and goes on from its end.
 struct Writer {
@@ -23,7 +23,12 @@ struct Writer {
 
 impl Writer {
     fn new(seed: u64) -> Writer {
-        Writer { acked: BTreeMap::new(), next: BTreeMap::new(), errors: Vec::new(), random: Random(seed) }
+        Writer {
+            acked: BTreeMap::new(),
+            next: BTreeMap::new(),
+            errors: Vec::new(),
+            random: Random::new(seed),
+        }
     }
 
     /// A few appends in one turn; false if one of them failed.
@@ -106,7 +111,7 @@ fn a_full_disk_is_an_error_and_no_loss() {
         }
         writer.check(&mut node, true);
         let mut disk = node.disk;
-        disk.crash(Survives::Nothing, &mut Random(1));
+        disk.crash(Survives::Nothing, &mut Random::new(1));
         let mut node = Node::start(disk, 1, 8, tight);
         writer.check(&mut node, true);
     }
@@ -150,7 +155,7 @@ fn after_a_failed_sync_nothing_is_written_before_all_is_safe_elsewhere() {
             writer.check(&mut node, true);
             // With answers before the sync only the end of the process loses nothing.
             let mut disk = node.disk;
-            disk.crash(survives, &mut Random(after as u64));
+            disk.crash(survives, &mut Random::new(after as u64));
             let mut node = Node::start(disk, 2, 9, adjust);
             writer.check(&mut node, false);
         }

@@ -3,8 +3,8 @@
 mod support;
 
 use kelpgate_core::storage::{StorageCommand, StorageError, StorageReply};
+use kelpgate_simulator::disk::SimDisk;
 use support::batch::{append, rolling};
-use support::disk::SimDisk;
 use support::drive::{Node, log_id};
 
 fn start() -> Node {

@@ -7,10 +7,10 @@ use kelpgate_core::pieces::Pieces;
 use kelpgate_core::storage::{Append, StorageCommand, StorageReply};
 use kelpgate_log::LogConfig;
 use kelpgate_log::batch::{BatchHeader, batches};
+use kelpgate_simulator::disk::SimDisk;
+use kelpgate_simulator::random::Random;
 use support::batch::append;
-use support::disk::SimDisk;
 use support::drive::{Node, log_id};
-use support::random::Random;
 
 fn small_cache(config: &mut LogConfig) {
     config.journal_file_bytes = 256 << 10;
@@ -93,7 +93,7 @@ fn compare(node: &mut Node, log: LogId, all: &[BatchHeader], random: &mut Random
 #[test]
 fn searches_find_what_a_walk_finds() {
     for seed in 0..4 {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let mut node = Node::start(SimDisk::default(), 1, seed, small_cache);
         let log = log_id(seed as u32);
         let mut all = fill(&mut node, log, &mut random, 0);

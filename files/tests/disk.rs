@@ -4,18 +4,12 @@
 #[path = "../../embedded-log/tests/support/batch.rs"]
 #[allow(dead_code)]
 mod batch;
-#[path = "../../embedded-log/tests/support/disk.rs"]
-#[allow(dead_code)]
-mod disk;
-#[path = "../../embedded-log/tests/support/random.rs"]
-mod random;
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
 use bytes::Bytes;
-use disk::SimDisk;
 use kelpgate_core::ids::{LogId, ShardId, Ticket};
 use kelpgate_core::storage::{Append, StorageCommand, StorageError, StorageReply};
 use kelpgate_core::time::{Instant, Now, WallTime};
@@ -24,7 +18,8 @@ use kelpgate_files::{Files, Started, run_recovery};
 use kelpgate_log::disk::Disk;
 use kelpgate_log::file::{FileCommand, FileError, FileHandle, FileReply};
 use kelpgate_log::{Log, LogConfig, LogOutbox, LogOutput};
-use random::Random;
+use kelpgate_simulator::disk::SimDisk;
+use kelpgate_simulator::random::Random;
 
 const PATHS: [&str; 6] = ["top", "one/a", "one/b", "one/deep/c", "two/d", "two/e"];
 const FOLDERS: [&str; 5] = ["", "one", "one/deep", "two", "missing"];
@@ -75,7 +70,7 @@ fn command(random: &mut Random, open: &mut Vec<FileHandle>, handles: &mut u64) -
 
 #[test]
 fn commands_do_what_they_do_in_memory() {
-    let mut random = Random(1);
+    let mut random = Random::new(1);
     for _ in 0..20 {
         let folder = tempfile::tempdir().unwrap();
         let (real, mut model) = (Files::new(folder.path()), SimDisk::default());
@@ -159,7 +154,7 @@ fn now() -> Now {
 #[test]
 fn a_log_finds_what_it_answered_after_each_crash_of_its_process() {
     let folder = tempfile::tempdir().unwrap();
-    let mut random = Random(3);
+    let mut random = Random::new(3);
     let mut expected: BTreeMap<i32, (i64, Vec<u8>)> = BTreeMap::new();
     for start in 0..8 {
         let mut node = Node::start(folder.path());

@@ -12,8 +12,8 @@ use kelpgate_log::file::{FileCommand, FileError, FileReply, FileTicket, Lane};
 use kelpgate_log::recovery::recover;
 use kelpgate_log::{Log, LogConfig, LogOutbox, LogOutput};
 
-use super::disk::{Counts, SimDisk};
-use super::random::Random;
+use kelpgate_simulator::disk::{Counts, SimDisk};
+use kelpgate_simulator::random::Random;
 
 /// A log of a test.
 pub fn log_id(number: u32) -> LogId {
@@ -68,7 +68,7 @@ impl Node {
             last_ticket: 0,
             open: BTreeMap::new(),
             now: Now { mono: Instant(1), wall: WallTime(0) },
-            random: Random(seed),
+            random: Random::new(seed),
             steps: 0,
             counts: BTreeMap::new(),
         }

@@ -2,7 +2,5 @@
 #![allow(dead_code)]
 
 pub mod batch;
-pub mod disk;
 pub mod drive;
 pub mod model;
-pub mod random;

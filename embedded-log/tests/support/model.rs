@@ -11,7 +11,7 @@ use kelpgate_log::{LogConfig, Sync};
 
 use super::batch;
 use super::drive::{Node, log_id};
-use super::random::Random;
+use kelpgate_simulator::random::Random;
 
 #[derive(Clone, Debug)]
 enum Command {
@@ -97,7 +97,7 @@ pub fn tight_os(config: &mut LogConfig) {
 
 impl Model {
     pub fn new(logs: usize, seed: u64) -> Model {
-        Model { logs: vec![ModelLog::default(); logs], random: Random(seed), time: 0 }
+        Model { logs: vec![ModelLog::default(); logs], random: Random::new(seed), time: 0 }
     }
 
     /// Does something, and says how many steps the node is to make then. Every choice comes from the seed and from what

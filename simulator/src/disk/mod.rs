@@ -8,7 +8,7 @@ use bytes::Bytes;
 use kelpgate_log::disk::Disk;
 use kelpgate_log::file::{Entry, FileCommand, FileError, FileHandle, FileReply};
 
-use super::random::Random;
+use crate::random::Random;
 
 const SECTOR: usize = 512;
 

@@ -1,0 +1,21 @@
+//! Whole Kelpgate nodes, with clients, network, disk and clocks, in virtual time, from one seed.
+//!
+//! The nodes are the crates that ship: only what lies outside of them is simulated. See [`world::World`] for how a run
+//! goes, [`client::Client`] for the programs that use the nodes, [`faults::Swarm`] for what goes wrong, and
+//! [`check::Check`] for those who watch.
+#![forbid(unsafe_code)]
+
+pub mod agenda;
+pub mod check;
+pub mod client;
+pub mod disk;
+pub mod faults;
+pub mod history;
+pub mod network;
+pub mod node;
+pub mod payload;
+pub mod random;
+pub mod run;
+mod strike;
+pub mod transcript;
+pub mod world;

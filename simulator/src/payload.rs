@@ -1,0 +1,99 @@
+//! What records hold: each is unique, and every byte of it follows from its number, so that a single changed one shows.
+
+use bytes::Bytes;
+use kelpgate_core::record::{Batch, BatchBuilder, BatchFields, Codec, Codecs, Levels, Record, Records};
+
+use crate::random::Random;
+
+/// A record's content, by who sent it and its number there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Value {
+    pub client: u32,
+    pub number: u32,
+}
+
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.client, self.number)
+    }
+}
+
+/// Distinct keys, so that compaction has something to do.
+const KEYS: u32 = 8;
+/// Longest filling of a value.
+const LONGEST: usize = 200;
+
+/// A record's parts as a producer writes them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Parts {
+    key: Option<Vec<u8>>,
+    value: Vec<u8>,
+    header: Option<Vec<u8>>,
+}
+
+impl Value {
+    fn parts(self) -> Parts {
+        let mut chance = Random::new(u64::from(self.client) << 32 | u64::from(self.number));
+        let key = (!chance.chance(4)).then(|| format!("k{}", self.number % KEYS).into_bytes());
+        let mut filling = vec![0; chance.below(LONGEST)];
+        chance.fill(&mut filling);
+        let mut value = [self.client.to_be_bytes(), self.number.to_be_bytes()].concat();
+        value.append(&mut filling);
+        let header = (!chance.chance(2)).then(|| chance.next().to_be_bytes().to_vec());
+        Parts { key, value, header }
+    }
+
+    fn read(record: &Record<'_>) -> Option<Value> {
+        let (client, rest) = record.value?.split_first_chunk()?;
+        let (number, _) = rest.split_first_chunk()?;
+        Some(Value { client: u32::from_be_bytes(*client), number: u32::from_be_bytes(*number) })
+    }
+}
+
+/// A batch of these values as a producer sends it.
+pub fn batch(
+    fields: BatchFields,
+    values: &[Value],
+    timestamp: i64,
+    codec: Codec,
+    codecs: &mut Codecs,
+) -> Bytes {
+    let mut builder = BatchBuilder::new(fields);
+    for value in values {
+        let Parts { key, value, header } = value.parts();
+        let headers = [(&b"h"[..], header.as_deref())];
+        builder.append(timestamp, key.as_deref(), Some(&value), &headers);
+    }
+    builder.build_with(codec, &Levels::default(), codecs).expect("a small batch")
+}
+
+/// A record that was read, or what is wrong with it.
+pub type Found = (i64, Result<Value, String>);
+
+/// The records of a batch that was read, from `from` on; an error if the batch itself cannot be read.
+pub fn read(batch: &[u8], from: i64, codecs: &mut Codecs) -> Result<Vec<Found>, String> {
+    let batch = Batch::checked(batch).map_err(|error| error.to_string())?;
+    if batch.is_control_batch() {
+        return Ok(Vec::new());
+    }
+    let plain = codecs.open(&batch).map_err(|error| error.to_string())?;
+    let mut found = Vec::new();
+    for record in Records::new(&batch, plain).map_err(|error| error.to_string())? {
+        let record = record.map_err(|error| error.to_string())?;
+        if record.offset >= from {
+            found.push((record.offset, compared(&record)));
+        }
+    }
+    Ok(found)
+}
+
+fn compared(record: &Record<'_>) -> Result<Value, String> {
+    let value = Value::read(record).ok_or("its value is too short")?;
+    let parts = value.parts();
+    let headers: Vec<_> =
+        record.headers.iter().collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+    let same = parts.key.as_deref() == record.key
+        && Some(&parts.value[..]) == record.value
+        && headers == [(&b"h"[..], parts.header.as_deref())];
+    if same { Ok(value) } else { Err(format!("it is not what was sent as {value}")) }
+}

@@ -1,0 +1,490 @@
+//! Everything there is in a run: nodes, the network, clients, faults and those who watch. One agenda, one time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kelpgate_core::protocol::ApiKey;
+use kelpgate_core::time::Instant;
+use kelpgate_shard::{FileCommand, Lane, Level};
+
+use crate::agenda::Agenda;
+use crate::check::{Check, Seen, Violation};
+use crate::client::{Ask, Client, Context, Happening, Heard, Seat};
+use crate::faults::{FaultKind, Swarm};
+use crate::history::{ClientId, Observation};
+use crate::network::{Arrival, Conditions, Due as Delivery, LinkId, Network, Way};
+use crate::node::{Node, NodeId, Phase, Want};
+use crate::random::Random;
+use crate::strike::Disks;
+use crate::transcript::Transcript;
+
+/// Something that is due.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Due {
+    Deliver(Delivery),
+    /// A connection that a client asked for is made or refused.
+    Connect(LinkId),
+    Client(ClientId),
+    Turn(NodeId, usize),
+    Work(NodeId, usize, Lane),
+    Fault(FaultKind),
+    Start(NodeId),
+}
+
+impl From<Delivery> for Due {
+    fn from(delivery: Delivery) -> Due {
+        Due::Deliver(delivery)
+    }
+}
+
+/// A client's end of a connection.
+#[derive(Clone, Copy, Debug)]
+struct Joined {
+    client: ClientId,
+    node: NodeId,
+}
+
+/// A run.
+pub struct World {
+    pub(crate) now: Instant,
+    pub(crate) agenda: Agenda<Due>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) network: Network,
+    seats: Vec<Seat>,
+    links: BTreeMap<LinkId, Joined>,
+    pub(crate) swarm: Swarm,
+    pub(crate) disks: Disks,
+    checks: Vec<Box<dyn Check>>,
+    pub transcript: Transcript,
+    pub(crate) random: Random,
+    last_link: u64,
+    last_op: u64,
+    /// Things that were due and happened.
+    steps: u64,
+    /// Turns of shards.
+    turns: u64,
+    /// Events that shards handled.
+    events: u64,
+    pub(crate) healed: bool,
+    /// The answers that clients got.
+    answers: BTreeMap<ApiKey, u64>,
+}
+
+impl World {
+    /// A world without nodes and clients.
+    pub fn new(
+        swarm: Swarm,
+        checks: Vec<Box<dyn Check>>,
+        transcript: Transcript,
+        mut random: Random,
+    ) -> World {
+        let mut world = World {
+            now: Instant::default(),
+            agenda: Agenda::default(),
+            nodes: Vec::new(),
+            network: Network::new(swarm.conditions.clone(), random.fork()),
+            seats: Vec::new(),
+            links: BTreeMap::new(),
+            disks: Disks::default(),
+            checks,
+            transcript,
+            random,
+            last_link: 0,
+            last_op: 0,
+            steps: 0,
+            turns: 0,
+            events: 0,
+            healed: false,
+            answers: BTreeMap::new(),
+            swarm,
+        };
+        for kind in world.swarm.every.keys().copied().collect::<Vec<_>>() {
+            world.plan(kind);
+        }
+        world
+    }
+
+    /// Adds a node, which starts at once.
+    pub fn add_node(&mut self, node: Node) -> NodeId {
+        self.nodes.push(node);
+        self.agenda.put(self.now, Due::Start(self.nodes.len() - 1));
+        self.nodes.len() - 1
+    }
+
+    /// Adds a client of a node, which begins at once.
+    pub fn add_client(&mut self, client: Box<dyn Client>, node: NodeId) -> ClientId {
+        let slow = self.random.chance(self.swarm.slow_readers);
+        let seat = Seat::new(client, node, slow && !self.healed, self.random.fork());
+        self.seats.push(seat);
+        let client = self.seats.len() - 1;
+        self.agenda.put(self.now, Due::Client(client));
+        client
+    }
+
+    /// The time.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Things that happened so far; turns of shards; events that shards handled.
+    pub fn counts(&self) -> (u64, u64, u64) {
+        (self.steps, self.turns, self.events)
+    }
+
+    /// How many answers of each kind clients got.
+    pub fn answers(&self) -> &BTreeMap<ApiKey, u64> {
+        &self.answers
+    }
+
+    /// The nodes.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The clients.
+    pub fn clients(&self) -> impl Iterator<Item = &Seat> {
+        self.seats.iter()
+    }
+
+    /// Lets things happen until then.
+    ///
+    /// # Errors
+    /// When a promise is broken.
+    pub fn run_until(&mut self, until: Instant) -> Result<(), Violation> {
+        while self.agenda.next().is_some_and(|at| at <= until) {
+            self.step()?;
+        }
+        self.now = until;
+        Ok(())
+    }
+
+    /// No more faults: what is down starts, the network is good, disks work.
+    ///
+    /// # Errors
+    /// When a promise is broken.
+    pub fn heal(&mut self) -> Result<(), Violation> {
+        self.healed = true;
+        self.swarm = Swarm::calm();
+        self.network.conditions = Conditions::calm();
+        self.network.go_down(Instant::default());
+        self.disks.heal(&mut self.nodes);
+        self.transcript.note(self.now, &[1], || "the world heals");
+        for client in 0..self.seats.len() {
+            if self.seats[client].begun {
+                self.tell(client, Happening::Healed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything is over: what must have been seen by now?
+    ///
+    /// # Errors
+    /// When a promise is broken.
+    pub fn end(&mut self) -> Result<(), Violation> {
+        for check in &mut self.checks {
+            check.ended().map_err(|what| Violation { check: check.name(), what })?;
+        }
+        Ok(())
+    }
+
+    /// The next thing that is due happens.
+    fn step(&mut self) -> Result<(), Violation> {
+        let Some((at, due)) = self.agenda.take() else { return Ok(()) };
+        self.now = self.now.max(at);
+        self.steps += 1;
+        match due {
+            Due::Deliver(delivery) => self.deliver(delivery),
+            Due::Connect(link) => self.connect(link),
+            Due::Client(client) => self.wake(client),
+            Due::Turn(node, shard) => self.turn(node, shard),
+            Due::Work(node, shard, lane) => self.work(node, shard, lane),
+            Due::Fault(kind) => self.strike(kind),
+            Due::Start(node) => self.start(node),
+        }
+    }
+
+    fn start(&mut self, id: NodeId) -> Result<(), Violation> {
+        if self.nodes[id].phase != Phase::Down {
+            return Ok(());
+        }
+        let mut wants = Vec::new();
+        let started = self.nodes[id].start(self.now, &mut wants);
+        self.transcript.note(self.now, &[2, id as u64], || match &started {
+            Ok(()) => format!("node {id} starts"),
+            Err(error) => format!("node {id} cannot start: {error}"),
+        });
+        match started {
+            Ok(()) => self.carry_out(id, wants),
+            // Whoever runs it tries again; the disk may have room by then.
+            Err(_) if !self.disks.are_well() => {
+                self.agenda.put(self.now + Duration::from_secs(1), Due::Start(id));
+                Ok(())
+            }
+            Err(error) => Err(Violation { check: "a node starts on what it left", what: error.to_string() }),
+        }
+    }
+
+    /// A node's process is gone: its clients learn of it.
+    pub(crate) fn went_down(&mut self, id: NodeId, links: Vec<LinkId>) {
+        for link in links {
+            self.network.reset(&mut self.agenda, self.now, link);
+        }
+        for check in &mut self.checks {
+            check.went_down(id);
+        }
+    }
+
+    fn turn(&mut self, id: NodeId, shard: usize) -> Result<(), Violation> {
+        let mut wants = Vec::new();
+        let Some(events) = self.nodes[id].turn(self.now, shard, &mut wants) else { return Ok(()) };
+        self.turns += 1;
+        self.events += events as u64;
+        let numbers = [3, id as u64, shard as u64, events as u64, wants.len() as u64];
+        self.transcript.note(self.now, &numbers, || format!("{id}/{shard} turn, {events} events"));
+        self.carry_out(id, wants)?;
+        for check in &mut self.checks {
+            check
+                .turned(self.now, id, &self.nodes[id], shard)
+                .map_err(|what| Violation { check: check.name(), what })?;
+        }
+        Ok(())
+    }
+
+    fn work(&mut self, id: NodeId, shard: usize, lane: Lane) -> Result<(), Violation> {
+        let Some(command) = self.nodes[id].next_command(shard, lane) else { return Ok(()) };
+        let error = self.disks.error(id, command);
+        let kind = name_of(command);
+        let mut wants = Vec::new();
+        if self.nodes[id].work(self.now, shard, lane, error.clone(), &mut wants).is_some() {
+            let numbers = [4, id as u64, shard as u64, lane as u64, u64::from(error.is_some())];
+            self.transcript.note(self.now, &numbers, || match error {
+                None => format!("{id}/{shard} {lane:?} {kind}"),
+                Some(error) => format!("{id}/{shard} {lane:?} {kind} fails: {error}"),
+            });
+        }
+        self.carry_out(id, wants)
+    }
+
+    pub(crate) fn carry_out(&mut self, id: NodeId, wants: Vec<Want>) -> Result<(), Violation> {
+        for want in wants {
+            match want {
+                Want::Write { link } => self.write(id, link)?,
+                Want::Send { link, bytes } => {
+                    for bytes in bytes {
+                        self.transcript.bytes(&bytes);
+                        let due = Delivery { link, way: Way::Down };
+                        self.network.send(&mut self.agenda, self.now, due, bytes);
+                    }
+                }
+                Want::End { link } => {
+                    self.network.end(&mut self.agenda, self.now, Delivery { link, way: Way::Down });
+                }
+                Want::Turn { shard, at } => self.agenda.put(at, Due::Turn(id, shard)),
+                Want::Work { shard, lane } => {
+                    let takes = self.disks.takes(id, lane, &mut self.random);
+                    self.agenda.put(self.now + takes, Due::Work(id, shard, lane));
+                }
+                Want::Log { shard, level, text } => {
+                    self.transcript.note(self.now, &[5], || format!("{id}/{shard} {level:?}: {text}"));
+                    if level == Level::Error && self.disks.are_well() {
+                        return Err(Violation { check: "a well node has no errors to log", what: text });
+                    }
+                }
+                Want::Listening => self.transcript.note(self.now, &[6], || format!("node {id} listens")),
+                Want::Failed { text } => self.failed(id, text)?,
+                Want::Stopped => self.stopped(id),
+            }
+        }
+        Ok(())
+    }
+
+    /// A shard cannot go on: the process ends and is started again.
+    fn failed(&mut self, id: NodeId, text: String) -> Result<(), Violation> {
+        if self.disks.are_well() {
+            return Err(Violation { check: "a well node goes on", what: text });
+        }
+        self.transcript.note(self.now, &[7], || format!("node {id} gives up: {text}"));
+        self.kill(id, crate::disk::Survives::All);
+        Ok(())
+    }
+
+    fn write(&mut self, id: NodeId, link: LinkId) -> Result<(), Violation> {
+        let mut wants = Vec::new();
+        self.nodes[id].write(self.now, link, self.network.room(link), &mut wants);
+        self.carry_out(id, wants)
+    }
+
+    fn deliver(&mut self, due: Delivery) -> Result<(), Violation> {
+        let Some(arrival) = self.network.arrive(&mut self.agenda, self.now, due) else { return Ok(()) };
+        let Some(Joined { client, node }) = self.links.get(&due.link).copied() else { return Ok(()) };
+        match (due.way, arrival) {
+            (Way::Up, Arrival::Bytes(bytes)) => {
+                self.transcript.bytes(&bytes);
+                let mut wants = Vec::new();
+                self.nodes[node].arrived(self.now, due.link, bytes, &mut wants);
+                self.carry_out(node, wants)
+            }
+            (Way::Up, Arrival::End) => {
+                let mut wants = Vec::new();
+                self.nodes[node].ended(self.now, due.link, &mut wants);
+                self.carry_out(node, wants)
+            }
+            (Way::Down, Arrival::Bytes(bytes)) => {
+                self.seats[client].received(due.link, &bytes);
+                self.hear(client, due.link)?;
+                self.write(node, due.link)
+            }
+            (Way::Down, Arrival::End) => self.closed(client, due.link),
+        }
+    }
+
+    fn closed(&mut self, client: ClientId, link: LinkId) -> Result<(), Violation> {
+        self.network.end(&mut self.agenda, self.now, Delivery { link, way: Way::Up });
+        if self.seats[client].closed(link) {
+            self.transcript.note(self.now, &[8, link.0], || format!("c{client} loses {}", link.0));
+            self.tell(client, Happening::Closed { link })?;
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, client: ClientId, link: LinkId) -> Result<(), Violation> {
+        loop {
+            match self.seats[client].hear(link) {
+                Ok(None) => return Ok(()),
+                Ok(Some(Heard::Raw(bytes))) => self.tell(client, Happening::Bytes { link, bytes })?,
+                Ok(Some(Heard::Answer(sent, response))) => {
+                    *self.answers.entry(sent.key).or_default() += 1;
+                    self.transcript.note(self.now, &[9, link.0, sent.correlation_id as u64], || {
+                        format!("c{client} < {} {}: {}", link.0, sent.correlation_id, brief(&response))
+                    });
+                    self.observed(client, &Observation::Answered { link })?;
+                    self.tell(client, Happening::Answered { link, sent, response })?;
+                }
+                Err(what) => {
+                    self.observed(client, &Observation::WrongAnswer { link, what: what.clone() })?;
+                    return Err(Violation { check: "answers come once, in order, and can be read", what });
+                }
+            }
+        }
+    }
+
+    fn connect(&mut self, link: LinkId) -> Result<(), Violation> {
+        let Some(Joined { client, node }) = self.links.get(&link).copied() else { return Ok(()) };
+        self.network.open(link, self.seats[client].slow && !self.healed);
+        let mut wants = Vec::new();
+        let accepted = self.nodes[node].accept(self.now, link, &mut wants);
+        self.transcript.note(self.now, &[10, link.0, u64::from(accepted)], || {
+            format!("c{client} {} {}", if accepted { "connects" } else { "is refused" }, link.0)
+        });
+        self.carry_out(node, wants)?;
+        if accepted {
+            self.seats[client].connected(link);
+            self.tell(client, Happening::Connected { link })
+        } else {
+            self.tell(client, Happening::Closed { link })
+        }
+    }
+
+    fn wake(&mut self, client: ClientId) -> Result<(), Violation> {
+        let seat = &mut self.seats[client];
+        if !seat.begun {
+            seat.begun = true;
+            self.tell(client, Happening::Started)?;
+            // Who comes late is told what the others know.
+            return if self.healed { self.tell(client, Happening::Healed) } else { Ok(()) };
+        }
+        match seat.alarm {
+            Some(at) if at <= self.now => {
+                seat.alarm = None;
+                self.tell(client, Happening::Woken)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// A step of a client, and what it wants done.
+    fn tell(&mut self, client: ClientId, happening: Happening) -> Result<(), Violation> {
+        let (mut asks, mut seen) = (Vec::new(), Vec::new());
+        let seat = &mut self.seats[client];
+        let before = seat.alarm;
+        seat.client.step(
+            happening,
+            &mut Context {
+                now: self.now,
+                client,
+                node: seat.node,
+                random: &mut seat.random,
+                asks: &mut asks,
+                seen: &mut seen,
+                last_link: &mut self.last_link,
+                last_op: &mut self.last_op,
+                alarm: &mut seat.alarm,
+            },
+        );
+        if let Some(alarm) = seat.alarm
+            && Some(alarm) != before
+        {
+            self.agenda.put(alarm, Due::Client(client));
+        }
+        for seen in &seen {
+            self.observed(client, seen)?;
+        }
+        asks.into_iter().for_each(|ask| self.ask(client, ask));
+        Ok(())
+    }
+
+    fn observed(&mut self, client: ClientId, what: &Observation) -> Result<(), Violation> {
+        let seen = Seen { now: self.now, client, healed: self.healed };
+        for check in &mut self.checks {
+            check.observed(seen, what).map_err(|what| Violation { check: check.name(), what })?;
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, client: ClientId, ask: Ask) {
+        match ask {
+            Ask::Connect { link } => {
+                self.links.insert(link, Joined { client, node: self.seats[client].node });
+                let at = self.now + self.random.time(self.network.conditions.delay.clone());
+                self.agenda.put(at, Due::Connect(link));
+            }
+            Ask::Send { link, version, request } => {
+                let Some(frame) = self.seats[client].frame(link, self.now, version, &request) else { return };
+                self.transcript.note(self.now, &[11, link.0], || {
+                    format!("c{client} > {} v{version} {}", link.0, brief(&request))
+                });
+                self.network.send(&mut self.agenda, self.now, Delivery { link, way: Way::Up }, frame);
+            }
+            Ask::SendRaw { link, bytes } => {
+                if self.seats[client].raw(link) {
+                    let numbers = [12, link.0, bytes.len() as u64];
+                    self.transcript.note(self.now, &numbers, || {
+                        format!("c{client} > {} {} raw bytes", link.0, bytes.len())
+                    });
+                    self.network.send(&mut self.agenda, self.now, Delivery { link, way: Way::Up }, bytes);
+                }
+            }
+            Ask::Close { link } => {
+                self.seats[client].closed(link);
+                self.transcript.note(self.now, &[13, link.0], || format!("c{client} closes {}", link.0));
+                self.network.end(&mut self.agenda, self.now, Delivery { link, way: Way::Up });
+            }
+        }
+    }
+}
+
+/// The beginning of what a request or an answer holds.
+fn brief(message: &impl std::fmt::Debug) -> String {
+    let mut text = format!("{message:?}");
+    if let Some((end, _)) = text.char_indices().nth(300) {
+        text.truncate(end);
+        text.push_str("...");
+    }
+    text
+}
+
+fn name_of(command: &FileCommand) -> String {
+    let text = format!("{command:?}");
+    text.split([' ', '{']).next().unwrap_or_default().to_owned()
+}
