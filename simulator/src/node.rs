@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
+use kelpgate_core::ids::Ticket;
+use kelpgate_core::inquiry::{AdminAnswer, AdminQuestion};
 use kelpgate_core::settings::Settings;
 use kelpgate_core::shard_message::ShardMessage;
 use kelpgate_core::time::{Instant, Now, WallTime};
@@ -99,6 +101,10 @@ pub enum Want {
         level: Level,
         text: String,
     },
+    /// The answer to what was asked with [`Node::ask`].
+    Answer {
+        answer: AdminAnswer,
+    },
     Listening,
     /// A shard cannot go on: the process ends.
     Failed {
@@ -119,6 +125,7 @@ pub struct Node {
     seats: Vec<Seat>,
     /// Which shard reads a connection, and under which name.
     conns: BTreeMap<LinkId, (usize, ConnId)>,
+    questions: u64,
     random: Random,
 }
 
@@ -159,6 +166,7 @@ impl Node {
             boots: 0,
             seats: Vec::new(),
             conns: BTreeMap::new(),
+            questions: 0,
             random,
         }
     }
@@ -209,6 +217,13 @@ impl Node {
         for shard in 0..self.seats.len() {
             self.tell(now, shard, Event::Stop, wants);
         }
+    }
+
+    /// Asks a shard as the node's administrator.
+    pub fn ask(&mut self, now: Instant, shard: usize, question: AdminQuestion, wants: &mut Vec<Want>) {
+        self.questions += 1;
+        let ticket = Ticket(self.questions);
+        self.tell(now, shard, Event::Asked { ticket, question }, wants);
     }
 
     /// A client connects; false if nobody listens.
@@ -375,6 +390,7 @@ impl Node {
                 let from = ShardId(shard as u16);
                 self.tell(now, usize::from(to.0), Event::FromShard { from, message }, wants);
             }
+            Action::Answer { answer, .. } => wants.push(Want::Answer { answer }),
             Action::Log { level, text } => wants.push(Want::Log { shard, level, text }),
             Action::Ready => {
                 seat.ready = true;

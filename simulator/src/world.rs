@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use kelpgate_core::inquiry::{AdminAnswer, AdminQuestion};
 use kelpgate_core::protocol::ApiKey;
 use kelpgate_core::time::Instant;
 use kelpgate_shard::{FileCommand, Lane, Level};
@@ -68,6 +69,8 @@ pub struct World {
     pub(crate) healed: bool,
     /// The answers that clients got.
     answers: BTreeMap<ApiKey, u64>,
+    /// What nodes told their administrator.
+    told: Vec<(NodeId, AdminAnswer)>,
 }
 
 impl World {
@@ -96,6 +99,7 @@ impl World {
             events: 0,
             healed: false,
             answers: BTreeMap::new(),
+            told: Vec::new(),
             swarm,
         };
         for kind in world.swarm.every.keys().copied().collect::<Vec<_>>() {
@@ -129,6 +133,21 @@ impl World {
     /// Things that happened so far; turns of shards; events that shards handled.
     pub fn counts(&self) -> (u64, u64, u64) {
         (self.steps, self.turns, self.events)
+    }
+
+    /// Asks a node as its administrator; the answer comes with [`World::told`].
+    ///
+    /// # Errors
+    /// When a promise is broken.
+    pub fn ask_node(&mut self, id: NodeId, question: AdminQuestion) -> Result<(), Violation> {
+        let mut wants = Vec::new();
+        self.nodes[id].ask(self.now, 0, question, &mut wants);
+        self.carry_out(id, wants)
+    }
+
+    /// Takes what nodes have told their administrator.
+    pub fn told(&mut self) -> Vec<(NodeId, AdminAnswer)> {
+        std::mem::take(&mut self.told)
     }
 
     /// How many answers of each kind clients got.
@@ -290,6 +309,10 @@ impl World {
                     if level == Level::Error && self.disks.are_well() {
                         return Err(Violation { check: "a well node has no errors to log", what: text });
                     }
+                }
+                Want::Answer { answer } => {
+                    self.transcript.note(self.now, &[14], || format!("node {id} tells {answer:?}"));
+                    self.told.push((id, answer));
                 }
                 Want::Listening => self.transcript.note(self.now, &[6], || format!("node {id} listens")),
                 Want::Failed { text } => self.failed(id, text)?,
