@@ -9,6 +9,7 @@ use kelpgate_core::record::Codec;
 use kelpgate_log::Sync;
 
 use crate::check::{self, Violation};
+use crate::client::Client;
 use crate::client::creator::{Creator, NewTopic};
 use crate::client::producer::{Producer, ProducerOptions};
 use crate::client::reader::{Reader, ReaderOptions};
@@ -30,8 +31,24 @@ pub struct Plan {
     pub shards: u16,
     pub swarm: Swarm,
     pub topics: Vec<NewTopic>,
-    pub producers: Vec<ProducerOptions>,
-    pub readers: Vec<ReaderOptions>,
+    /// Those of each node.
+    pub clients: Vec<ClientPlan>,
+}
+
+/// A client to be made.
+#[derive(Clone, Debug)]
+pub enum ClientPlan {
+    Producer(ProducerOptions),
+    Reader(ReaderOptions),
+}
+
+impl ClientPlan {
+    fn make(&self) -> Box<dyn Client> {
+        match self {
+            ClientPlan::Producer(options) => Box::new(Producer::new(options.clone())),
+            ClientPlan::Reader(options) => Box::new(Reader::new(options.clone())),
+        }
+    }
 }
 
 /// How a run went.
@@ -54,8 +71,13 @@ impl Plan {
         let topics = draw_topics(&mut random);
         let names: Vec<(Str, i32)> =
             topics.iter().map(|topic| (topic.name.clone(), topic.partitions)).collect();
-        let producers = (0..1 + random.below(4)).map(|_| draw_producer(&mut random, &names)).collect();
-        let readers = (0..1 + random.below(3)).map(|_| draw_reader(&mut random, &names)).collect();
+        let mut clients = Vec::new();
+        for _ in 0..1 + random.below(4) {
+            clients.push(ClientPlan::Producer(draw_producer(&mut random, &names)));
+        }
+        for _ in 0..1 + random.below(3) {
+            clients.push(ClientPlan::Reader(draw_reader(&mut random, &names)));
+        }
         Plan {
             seed,
             safety: Duration::from_secs(random.within(5..=40)),
@@ -64,8 +86,7 @@ impl Plan {
             shards: 1 + random.below(3) as u16,
             swarm: Swarm::draw(&mut random),
             topics,
-            producers,
-            readers,
+            clients,
         }
     }
 
@@ -87,11 +108,8 @@ impl Plan {
         for _ in 0..self.nodes {
             let node = world.add_node(self.node(random));
             world.add_client(Box::new(Creator::new(self.topics.clone())), node);
-            for options in &self.producers {
-                world.add_client(Box::new(Producer::new(options.clone())), node);
-            }
-            for options in &self.readers {
-                world.add_client(Box::new(Reader::new(options.clone())), node);
+            for client in &self.clients {
+                world.add_client(client.make(), node);
             }
         }
         let healing = world.now() + self.safety;

@@ -135,7 +135,11 @@ impl Producer {
         match self.identity {
             Identity::Wanted => {
                 self.identity = Identity::Asked;
-                let request = InitProducerIdRequest { transaction_timeout_ms: 60_000, ..Default::default() };
+                let request = InitProducerIdRequest {
+                    transactional_id: None,
+                    transaction_timeout_ms: 60_000,
+                    ..Default::default()
+                };
                 return self.line.send(cx, What::Identity, 4, request);
             }
             Identity::Asked => return,
@@ -215,7 +219,10 @@ impl Producer {
             (What::Identity, Response::InitProducerId(answer)) => {
                 self.identity = match answer.error_code {
                     ErrorCode::NONE => Identity::Has { id: answer.producer_id, epoch: answer.producer_epoch },
-                    _ => Identity::Wanted,
+                    _ => {
+                        cx.wake_in(Duration::from_millis(100));
+                        Identity::Wanted
+                    }
                 };
             }
             (What::Batch(place, op), Response::Produce(answer)) => {
