@@ -74,6 +74,9 @@ impl World {
         let id = self.random.below(self.nodes.len());
         self.transcript
             .note(self.now, &[20, kind as u64, id as u64], || format!("fault {kind:?} on node {id}"));
+        for check in &mut self.checks {
+            check.struck(self.now, kind, id);
+        }
         match kind {
             FaultKind::Reset | FaultKind::Silence | FaultKind::Hold => {
                 if let Some(link) = self.any_link() {
@@ -160,7 +163,7 @@ impl World {
         self.transcript
             .note(self.now, &[21, id as u64], || format!("node {id} is gone; {survives:?} survives"));
         let links = self.nodes[id].crash(survives);
-        self.went_down(id, links);
+        self.went_down(id, links, survives);
         let pause = self.random.time(Duration::from_millis(1)..=Duration::from_secs(2));
         self.agenda.put(self.now + pause, Due::Start(id));
     }
@@ -178,7 +181,7 @@ impl World {
     pub(crate) fn stopped(&mut self, id: NodeId) {
         self.transcript.note(self.now, &[22, id as u64], || format!("node {id} has stopped"));
         let links = self.nodes[id].crash(Survives::All);
-        self.went_down(id, links);
+        self.went_down(id, links, Survives::All);
         self.nodes[id].options.shards = 1 + self.random.below(3) as u16;
         let pause = self.random.time(Duration::from_millis(1)..=Duration::from_millis(500));
         self.agenda.put(self.now + pause, Due::Start(id));

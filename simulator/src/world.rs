@@ -9,8 +9,9 @@ use kelpgate_core::time::Instant;
 use kelpgate_shard::{FileCommand, Lane, Level};
 
 use crate::agenda::Agenda;
-use crate::check::{Check, Seen, Violation};
+use crate::check::{Check, End, Seen, Verdict, Violation};
 use crate::client::{Ask, Client, Context, Happening, Heard, Seat};
+use crate::disk::Survives;
 use crate::faults::{FaultKind, Swarm};
 use crate::history::{ClientId, Observation};
 use crate::network::{Arrival, Conditions, Due as Delivery, LinkId, Network, Way};
@@ -55,7 +56,7 @@ pub struct World {
     links: BTreeMap<LinkId, Joined>,
     pub(crate) swarm: Swarm,
     pub(crate) disks: Disks,
-    checks: Vec<Box<dyn Check>>,
+    pub(crate) checks: Vec<Box<dyn Check>>,
     pub transcript: Transcript,
     pub(crate) random: Random,
     last_link: u64,
@@ -188,6 +189,9 @@ impl World {
         self.network.go_down(Instant::default());
         self.disks.heal(&mut self.nodes);
         self.transcript.note(self.now, &[1], || "the world heals");
+        for check in &mut self.checks {
+            check.healed(self.now);
+        }
         for client in 0..self.seats.len() {
             if self.seats[client].begun {
                 self.tell(client, Happening::Healed)?;
@@ -201,10 +205,23 @@ impl World {
     /// # Errors
     /// When a promise is broken.
     pub fn end(&mut self) -> Result<(), Violation> {
+        let end = End { now: self.now, nodes: &self.nodes, seats: &self.seats };
         for check in &mut self.checks {
-            check.ended().map_err(|what| Violation { check: check.name(), what })?;
+            check.ended(end).map_err(|what| Violation { check: check.name(), what })?;
         }
         Ok(())
+    }
+
+    /// Every check looks at something.
+    fn all_check(&mut self, mut one: impl FnMut(&mut dyn Check) -> Verdict) -> Result<(), Violation> {
+        for check in &mut self.checks {
+            one(check.as_mut()).map_err(|what| Violation { check: check.name(), what })?;
+        }
+        Ok(())
+    }
+
+    fn seen(&self, client: ClientId) -> Seen {
+        Seen { now: self.now, client, node: self.seats[client].node, healed: self.healed }
     }
 
     /// The next thing that is due happens.
@@ -245,12 +262,12 @@ impl World {
     }
 
     /// A node's process is gone: its clients learn of it.
-    pub(crate) fn went_down(&mut self, id: NodeId, links: Vec<LinkId>) {
+    pub(crate) fn went_down(&mut self, id: NodeId, links: Vec<LinkId>, survives: Survives) {
         for link in links {
             self.network.reset(&mut self.agenda, self.now, link);
         }
         for check in &mut self.checks {
-            check.went_down(id);
+            check.went_down(self.now, id, &self.nodes[id], survives);
         }
     }
 
@@ -312,6 +329,8 @@ impl World {
                 }
                 Want::Answer { answer } => {
                     self.transcript.note(self.now, &[14], || format!("node {id} tells {answer:?}"));
+                    let now = self.now;
+                    self.all_check(|check| check.told(now, id, &answer))?;
                     self.told.push((id, answer));
                 }
                 Want::Listening => self.transcript.note(self.now, &[6], || format!("node {id} listens")),
@@ -366,6 +385,7 @@ impl World {
         self.network.end(&mut self.agenda, self.now, Delivery { link, way: Way::Up });
         if self.seats[client].closed(link) {
             self.transcript.note(self.now, &[8, link.0], || format!("c{client} loses {}", link.0));
+            self.lost(client, link);
             self.tell(client, Happening::Closed { link })?;
         }
         Ok(())
@@ -382,6 +402,8 @@ impl World {
                         format!("c{client} < {} {}: {}", link.0, sent.correlation_id, brief(&response))
                     });
                     self.observed(client, &Observation::Answered { link })?;
+                    let seen = self.seen(client);
+                    self.all_check(|check| check.answered(seen, link, &sent, &response))?;
                     self.tell(client, Happening::Answered { link, sent, response })?;
                 }
                 Err(what) => {
@@ -458,11 +480,16 @@ impl World {
     }
 
     fn observed(&mut self, client: ClientId, what: &Observation) -> Result<(), Violation> {
-        let seen = Seen { now: self.now, client, healed: self.healed };
+        let seen = self.seen(client);
+        self.all_check(|check| check.observed(seen, what))
+    }
+
+    /// A client hears nothing more of a connection.
+    fn lost(&mut self, client: ClientId, link: LinkId) {
+        let seen = self.seen(client);
         for check in &mut self.checks {
-            check.observed(seen, what).map_err(|what| Violation { check: check.name(), what })?;
+            check.lost(seen, link);
         }
-        Ok(())
     }
 
     fn ask(&mut self, client: ClientId, ask: Ask) {
@@ -473,7 +500,13 @@ impl World {
                 self.agenda.put(at, Due::Connect(link));
             }
             Ask::Send { link, version, request } => {
-                let Some(frame) = self.seats[client].frame(link, self.now, version, &request) else { return };
+                let Some((sent, frame)) = self.seats[client].frame(link, self.now, version, &request) else {
+                    return;
+                };
+                let seen = self.seen(client);
+                for check in &mut self.checks {
+                    check.asked(seen, link, &sent, &request);
+                }
                 self.transcript.note(self.now, &[11, link.0], || {
                     format!("c{client} > {} v{version} {}", link.0, brief(&request))
                 });
@@ -490,6 +523,7 @@ impl World {
             }
             Ask::Close { link } => {
                 self.seats[client].closed(link);
+                self.lost(client, link);
                 self.transcript.note(self.now, &[13, link.0], || format!("c{client} closes {}", link.0));
                 self.network.end(&mut self.agenda, self.now, Delivery { link, way: Way::Up });
             }

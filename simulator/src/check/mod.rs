@@ -2,9 +2,15 @@
 
 mod durable;
 
+use kelpgate_core::inquiry::AdminAnswer;
+use kelpgate_core::protocol::{Request, Response};
 use kelpgate_core::time::Instant;
 
+use crate::client::{Seat, Sent};
+use crate::disk::Survives;
+use crate::faults::FaultKind;
 use crate::history::{ClientId, Observation};
+use crate::network::LinkId;
 use crate::node::{Node, NodeId};
 
 /// A promise that was broken.
@@ -24,8 +30,18 @@ pub type Verdict = Result<(), String>;
 pub struct Seen {
     pub now: Instant,
     pub client: ClientId,
+    /// The node it talks to.
+    pub node: NodeId,
     /// No more faults.
     pub healed: bool,
+}
+
+/// What there is when everything was done, healed, and read back.
+#[derive(Clone, Copy)]
+pub struct End<'a> {
+    pub now: Instant,
+    pub nodes: &'a [Node],
+    pub seats: &'a [Seat],
 }
 
 /// Watches over one promise.
@@ -38,16 +54,38 @@ pub trait Check {
         Ok(())
     }
 
+    /// A client sends a request. Links are never used twice, and requests on one are answered in order.
+    fn asked(&mut self, _seen: Seen, _link: LinkId, _sent: &Sent, _request: &Request) {}
+
+    /// A client gets the answer to a request, before it does anything with it.
+    fn answered(&mut self, _seen: Seen, _link: LinkId, _sent: &Sent, _response: &Response) -> Verdict {
+        Ok(())
+    }
+
+    /// A client gets no more answers on a connection: what it asked may have been done, or may be done yet.
+    fn lost(&mut self, _seen: Seen, _link: LinkId) {}
+
     /// A shard had a turn.
     fn turned(&mut self, _now: Instant, _id: NodeId, _node: &Node, _shard: usize) -> Verdict {
         Ok(())
     }
 
-    /// A node's process ended, by a crash or cleanly.
-    fn went_down(&mut self, _id: NodeId) {}
+    /// A node told its administrator something.
+    fn told(&mut self, _now: Instant, _id: NodeId, _answer: &AdminAnswer) -> Verdict {
+        Ok(())
+    }
+
+    /// A fault strikes, a node where it is one of nodes.
+    fn struck(&mut self, _now: Instant, _kind: FaultKind, _id: NodeId) {}
+
+    /// A node's process ended, by a crash or cleanly; nothing that was on its way to it will be done.
+    fn went_down(&mut self, _now: Instant, _id: NodeId, _node: &Node, _survives: Survives) {}
+
+    /// No more faults from now on.
+    fn healed(&mut self, _now: Instant) {}
 
     /// Everything was done, healed, and read back.
-    fn ended(&mut self) -> Verdict {
+    fn ended(&mut self, _end: End<'_>) -> Verdict {
         Ok(())
     }
 }

@@ -63,7 +63,13 @@ impl Seat {
     }
 
     /// The frame of a request, which is expected to be answered unless it is a Produce with acks=0.
-    pub fn frame(&mut self, link: LinkId, now: Instant, version: i16, request: &Request) -> Option<Bytes> {
+    pub fn frame(
+        &mut self,
+        link: LinkId,
+        now: Instant,
+        version: i16,
+        request: &Request,
+    ) -> Option<(Sent, Bytes)> {
         let port = self.ports.get_mut(&link)?;
         port.last_correlation_id += 1;
         let header = RequestHeader {
@@ -73,16 +79,12 @@ impl Seat {
             client_id: Some("sim".into()),
             unknown_tags: Default::default(),
         };
+        let sent = Sent { correlation_id: header.correlation_id, key: header.api_key, version, at: now };
         if !matches!(request, Request::Produce(produce) if produce.acks == 0) {
-            port.asked.push_back(Sent {
-                correlation_id: header.correlation_id,
-                key: header.api_key,
-                version,
-                at: now,
-            });
+            port.asked.push_back(sent);
         }
         let frame = encode_request(&header, request);
-        Some(frame.expect("requests of our own clients can be encoded").concat())
+        Some((sent, frame.expect("requests of our own clients can be encoded").concat()))
     }
 
     /// From now on bytes come as they are.
