@@ -22,6 +22,9 @@ use cli::{Cli, Command};
 use error::Failure;
 use settings::Settings;
 
+/// Bugs that the simulator switches on have no place in the program.
+const _: () = assert!(!kelpgate_core::mutant::BUILT_IN, "the program is built without the feature `mutants`");
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli) {

@@ -17,6 +17,7 @@ use crate::catalogue::record::{self, CatalogueRecord};
 use crate::catalogue::{self, Change, Context};
 use crate::ids::{LogId, ShardId};
 use crate::machine::{Level, Output};
+use crate::mutant::{Mutant, is_on};
 use crate::owner::{Owner, Waiting};
 use crate::pieces::Pieces;
 use crate::protocol::ErrorCode;
@@ -343,7 +344,10 @@ fn decide(owner: &mut Owner<'_>, question: CatalogueQuestion) -> (Vec<CatalogueR
             let first = owner.image.next_producer_id();
             let next = first + i64::from(BLOCK);
             let answer = CatalogueAnswer::ProducerIds(Some((first, BLOCK)));
-            (vec![CatalogueRecord::ProducerIds { next }], answer)
+            match is_on(Mutant::ProducerIdHandedOutTwice) {
+                true => (Vec::new(), answer),
+                false => (vec![CatalogueRecord::ProducerIds { next }], answer),
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::group::coordinators::Coordinators;
 use crate::ids::{ConnId, ShardId, Ticket};
 use crate::inquiry::Inquiries;
 use crate::machine::{CloseReason, Input, Level, Outbox, Output, PeerInfo};
+use crate::mutant::{Mutant, is_on};
 use crate::owner::{Around, Waiting};
 use crate::pieces::Pieces;
 use crate::protocol::{ApiKey, RequestError, Response, decode_request, encode_response};
@@ -318,6 +319,13 @@ impl Gateway {
                     Err(reason) => return self.close(conn, reason, out),
                 }
             }
+        };
+        let answered = match answered {
+            Answered::Frame(pieces) if is_on(Mutant::AnswersOutOfOrder) => {
+                out.push(Output::Send { conn, pieces });
+                Answered::Silence
+            }
+            Answered::Frame(_) | Answered::Silence => answered,
         };
         connection.answer(request, answered);
         self.timers.clear(Timer::Request(conn, request));

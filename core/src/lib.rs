@@ -19,6 +19,7 @@ pub mod ids;
 pub mod inquiry;
 pub mod inspect;
 pub mod machine;
+pub mod mutant;
 pub mod owner;
 pub mod pieces;
 pub mod protocol;

@@ -10,6 +10,7 @@ use crate::config::BrokerConfig;
 use crate::fetch::session::SessionCache;
 use crate::ids::{LogId, ShardId, Ticket};
 use crate::machine::{Level, Outbox, Output, PeerInfo};
+use crate::mutant::{Mutant, is_on};
 use crate::protocol::Str;
 use crate::record::Codecs;
 use crate::request::home::Home;
@@ -96,6 +97,9 @@ impl Mail {
 
     /// The oldest message of this shard to itself.
     pub fn pop(&mut self) -> Option<ShardMessage> {
+        if is_on(Mutant::MessagesOvertake) {
+            return self.local.pop_back();
+        }
         self.local.pop_front()
     }
 }

@@ -11,6 +11,7 @@ use alloc::{format, vec};
 
 use bytes::Bytes;
 use kelpgate_core::machine::Level;
+use kelpgate_core::mutant::{Mutant, is_on};
 use kelpgate_core::pieces::Pieces;
 use kelpgate_core::time::{Instant, Now};
 
@@ -156,6 +157,9 @@ impl Log {
         let Phase::Segments { cut, mut targets } = core::mem::take(&mut self.checkpoint.phase) else {
             return;
         };
+        if is_on(Mutant::CheckpointWithoutSync) {
+            return self.sync_folders(cut, out);
+        }
         while let Some(target) = targets.front().copied() {
             let found = self.logs.get(&target.log).and_then(|log| log.segment(target.segment));
             let Some(found) = found.filter(|found| found.synced < target.bytes) else {

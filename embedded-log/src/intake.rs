@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use kelpgate_core::ids::{LogId, Ticket};
 use kelpgate_core::machine::Level;
+use kelpgate_core::mutant::{Mutant, is_on};
 use kelpgate_core::storage::{Append, StorageError, StorageReply};
 use kelpgate_core::time::Now;
 
@@ -238,6 +239,9 @@ impl Log {
             (Step::Failed(error), Step::Done | Step::Failed(_) | Step::Waiting) => {
                 self.reject(group, &storage_error(error.clone()), out);
                 self.repair_journal(&error, out);
+            }
+            (Step::Done | Step::Waiting, Step::Failed(_)) if is_on(Mutant::FailedSyncIgnored) => {
+                self.accept(now, group, out);
             }
             (Step::Done | Step::Waiting, Step::Failed(error)) => {
                 let fenced = StorageError::Fenced(format!("syncing the journal failed: {error}"));

@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use kelpgate_core::ids::LogId;
+use kelpgate_core::mutant::{Mutant, is_on};
 use kelpgate_core::pieces::Pieces;
 use kelpgate_core::storage::{Append, SegmentInfo};
 
@@ -252,9 +253,10 @@ impl PartitionLog {
     }
 
     pub(crate) fn found(description: LogDescription) -> PartitionLog {
+        let first = description.segments.first().map(|segment| segment.base_offset);
         PartitionLog {
             id: description.log,
-            start: description.start,
+            start: first.filter(|_| is_on(Mutant::LogStartGoesBack)).unwrap_or(description.start),
             end: description.end,
             segments: description.segments.into_iter().map(Segment::found).collect(),
             tail: Tail::default(),
@@ -284,6 +286,12 @@ impl PartitionLog {
 
     /// Adds an append that is in the journal, checked before. Gives the memory by which its segment's index grew.
     pub(crate) fn append(&mut self, append: Append, serial: u64, charge: usize, group: u64) -> usize {
+        if append.roll
+            && is_on(Mutant::RollLosesLastRecord)
+            && let Some(full) = self.segments.back_mut()
+        {
+            full.info.end_offset -= 1;
+        }
         if append.roll || self.segments.is_empty() {
             self.segments.push_back(Segment::begin(append.base_offset));
         }

@@ -4,12 +4,16 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::hash::Hasher;
+
+use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::change::Change;
 use super::record::CatalogueRecord;
 use super::refusal::Refusal;
 use super::{Context, Random, assignment, internal_topics, limits, names};
 use crate::config::{self, Overrides, Target};
+use crate::mutant::{Mutant, is_on};
 use crate::protocol::create_topics::{
     CreatableTopic, CreatableTopicConfigs, CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
 };
@@ -148,7 +152,10 @@ impl<'a> Making<'a> {
             self.collisions.insert(form, name.clone());
         }
         self.names.insert(name.clone());
-        let id = self.new_id(random);
+        let id = match is_on(Mutant::RecreatedTopicShowsOldRecords) {
+            true => id_of_name(&name),
+            false => self.new_id(random),
+        };
         self.records.push(CatalogueRecord::Topic {
             id,
             name: name.clone(),
@@ -282,6 +289,13 @@ impl<'a> Making<'a> {
         self.shown = Some((overrides.clone(), shown.clone()));
         shown
     }
+}
+
+/// The id of every topic of that name, deleted ones included: a mutant's.
+fn id_of_name(name: &str) -> Uuid {
+    let mut hasher = SipHasher13::new();
+    hasher.write(name.as_bytes());
+    Uuid(hasher.finish128().as_bytes())
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::offsets::{Offsets, RetentionBase};
 use super::question::{Claim, Client, CommitOffsets, FetchOffsets, GroupAnswer, GroupQuestion};
 use super::record::{GroupKey, GroupRecord};
 use super::step::Step;
+use crate::mutant::{Mutant, is_on};
 use crate::protocol::consumer_group_describe;
 use crate::protocol::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest;
 use crate::protocol::describe_groups::DescribedGroup;
@@ -417,6 +418,9 @@ impl Group {
         if let Some(base) = base {
             let kind = &self.kind;
             self.offsets.expire(step, &self.id, base, |topic| kind.is_subscribed(topic));
+        }
+        if is_on(Mutant::OffsetsOfLiveGroupExpire) {
+            self.offsets.expire(step, &self.id, RetentionBase::Commit, |_| false);
         }
         if self.offsets.is_empty() && !self.has_members() {
             self.become_nothing(step);

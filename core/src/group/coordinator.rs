@@ -20,6 +20,7 @@ use super::step::{Effects, Step};
 use crate::ids::LogId;
 use crate::inquiry::CommittedOffset;
 use crate::machine::Level;
+use crate::mutant::{Mutant, is_on};
 use crate::owner::Owner;
 use crate::protocol::{ErrorCode, Str};
 use crate::record::{BatchBuilder, BatchFields};
@@ -277,7 +278,12 @@ impl Coordinator {
             self.ask_partition(owner, partitions, question)
         });
         let Phase::Active(active) = &mut self.phase else { return false };
-        active.hold(owner, number, write, effects.answers);
+        let mut answers = effects.answers;
+        if is_on(Mutant::CommitAnsweredBeforeDurable) {
+            let commits = answers.extract_if(.., |(_, answer)| matches!(answer, GroupAnswer::Committed(_)));
+            commits.for_each(|(asker, answer)| owner.tell(asker, answer.into()));
+        }
+        active.hold(owner, number, write, answers);
         if active.leave(number) {
             self.timers.clear(Due::Group(number));
         }

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::question::{CommitOffsets, FetchOffsets, FetchedOffset, OffsetToCommit};
 use super::record::{GroupRecord, OffsetCommitKey, OffsetCommitValue};
 use super::step::Step;
+use crate::mutant::{Mutant, is_on};
 use crate::protocol::{ErrorCode, Str};
 use crate::time::WallTime;
 use crate::uuid::Uuid;
@@ -211,7 +212,7 @@ fn missing(topic: &Str, partition: i32) -> FetchedOffset {
         topic: topic.clone(),
         topic_id: Uuid::ZERO,
         partition,
-        offset: NONE,
+        offset: if is_on(Mutant::NoOffsetIsZero) { 0 } else { NONE },
         leader_epoch: -1,
         metadata: Str::default(),
         error: ErrorCode::NONE,

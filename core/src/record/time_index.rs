@@ -4,6 +4,7 @@
 use super::batch::Batch;
 use super::codecs::{Codecs, ReadError};
 use super::records::{Record, Records};
+use crate::mutant::{Mutant, is_on};
 
 /// Where a record is and what time it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,8 @@ pub fn first_at_or_after(
     }
     for record in Records::new(batch, codecs.open(batch)?)? {
         let record = record?;
-        if record.timestamp >= timestamp && record.offset >= from {
+        let earliest = timestamp.saturating_add(i64::from(is_on(Mutant::TimestampOffByOne)));
+        if record.timestamp >= earliest && record.offset >= from {
             return Ok(Some(found(&record)));
         }
     }

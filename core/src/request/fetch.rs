@@ -17,6 +17,7 @@ use super::home::{Home, Parts};
 use super::{Begun, Pending, fetch_answer};
 use crate::fetch::session::{PartitionName, Resolved, SessionError, SessionRequest, Target};
 use crate::ids::LogId;
+use crate::mutant::{Mutant, is_on};
 use crate::pieces::Pieces;
 use crate::protocol::ErrorCode;
 use crate::protocol::Response;
@@ -265,7 +266,12 @@ impl Fetching {
 
     /// Whether it can be answered now (`DelayedFetch.tryComplete`).
     fn is_enough(&self, now: Instant) -> bool {
-        self.urgent > 0 || self.found >= self.min_bytes || now >= self.deadline || self.reads.is_empty()
+        let waits = !is_on(Mutant::FetchDoesNotWait);
+        !waits
+            || self.urgent > 0
+            || self.found >= self.min_bytes
+            || now >= self.deadline
+            || self.reads.is_empty()
     }
 
     /// Has every owner say when there is more.

@@ -17,6 +17,7 @@ pub mod produce;
 
 use crate::group::question::GroupQuestion;
 use crate::machine::CloseReason;
+use crate::mutant::{Mutant, is_on};
 use crate::protocol::consumer_group_describe::ConsumerGroupDescribeResponse;
 use crate::protocol::delete_groups::DeleteGroupsResponse;
 use crate::protocol::delete_records::DeleteRecordsResponse;
@@ -238,6 +239,7 @@ impl Pending {
     pub fn deadline(&self) -> Option<Instant> {
         match self {
             Pending::Produce(producing) => producing.deadline,
+            Pending::Fetch(_) if is_on(Mutant::FetchWaitsForEver) => None,
             Pending::Fetch(fetching) => Some(fetching.deadline),
             Pending::ListOffsets(_)
             | Pending::DeleteRecords(_)

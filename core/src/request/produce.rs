@@ -11,6 +11,7 @@ use super::Progress;
 use super::home::{Gather, Home};
 use crate::ids::LogId;
 use crate::machine::CloseReason;
+use crate::mutant::{Mutant, is_on};
 use crate::protocol::ErrorCode;
 use crate::protocol::Response;
 use crate::protocol::Str;
@@ -104,7 +105,9 @@ impl Producing {
     /// only way to make the client look again (`KafkaApis.handleProduceRequest`).
     pub fn conclude(&self, response: ProduceResponse) -> Progress {
         match first_error(&response) {
-            _ if !self.silent => Progress::Done(Response::Produce(response)),
+            _ if !self.silent || is_on(Mutant::FireAndForgetAnswered) => {
+                Progress::Done(Response::Produce(response))
+            }
             None => Progress::Silent,
             Some(error) => Progress::Close(CloseReason::UnacknowledgedProduce(error)),
         }

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::partition::{Partition, Wait, refuse};
 use crate::ids::LogId;
+use crate::mutant::{Mutant, is_on};
 use crate::owner::{Owner, Waiting};
 use crate::protocol::ErrorCode;
 use crate::shard_message::{Asker, PartitionQuestion};
@@ -82,7 +83,9 @@ impl Partitions {
         if let Some(partition) = self.open.remove(&log) {
             partition.deleted(owner);
         }
-        owner.stores.submit(owner.out, Waiting::Deletion(log), StorageCommand::Delete { log });
+        if !is_on(Mutant::RecreatedTopicShowsOldRecords) {
+            owner.stores.submit(owner.out, Waiting::Deletion(log), StorageCommand::Delete { log });
+        }
     }
 
     /// Saves the state of every partition, so that the next start reads nothing back.

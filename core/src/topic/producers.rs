@@ -21,6 +21,7 @@ use core::time::Duration;
 pub use batch::{ProducerBatch, Refusal, next_sequence};
 pub use entry::{KEPT_BATCHES, KeptBatch, Producer};
 
+use crate::mutant::{Mutant, is_on};
 use crate::time::Instant;
 
 /// What is to be done with a batch.
@@ -86,7 +87,10 @@ impl Producers {
     pub fn check(&self, batch: &ProducerBatch) -> Verdict {
         let Some(known) = self.by_id.get(&batch.producer_id) else { return Verdict::Append };
         if let Some(kept) = known.find(batch) {
-            return Verdict::Duplicate(*kept);
+            return match is_on(Mutant::DuplicateStoredAgain) {
+                true => Verdict::Append,
+                false => Verdict::Duplicate(*kept),
+            };
         }
         let expected = next_sequence(known.last_sequence(), 1);
         let (id, epoch, sequence) = (batch.producer_id, batch.epoch, batch.first_sequence);
@@ -97,7 +101,7 @@ impl Producers {
             core::cmp::Ordering::Greater if sequence != 0 => {
                 Verdict::Refuse(Refusal::NewEpochNotAtZero { id, epoch, known: known.epoch(), sequence })
             }
-            core::cmp::Ordering::Equal if sequence != expected => {
+            core::cmp::Ordering::Equal if sequence != expected && !is_on(Mutant::GapInSequenceTaken) => {
                 Verdict::Refuse(Refusal::OutOfOrderSequence { id, epoch, sequence, expected })
             }
             core::cmp::Ordering::Greater | core::cmp::Ordering::Equal => Verdict::Append,

@@ -1,6 +1,7 @@
 //! Which records have had their time, and when a segment is full: decisions only (`UnifiedLog.deleteOldSegments`,
 //! `LogSegment.shouldRoll`). The engine trims and rolls as it is told.
 
+use crate::mutant::{Mutant, is_on};
 use crate::storage::SegmentInfo;
 use crate::time::WallTime;
 
@@ -95,7 +96,8 @@ fn too_old(limits: &RetentionLimits, now: WallTime, segments: &[SegmentInfo]) ->
     let newest_expired = now.0.saturating_sub(limits.retention_ms).saturating_sub(1);
     let mut count = 0;
     for (at, segment) in segments.iter().enumerate() {
-        match segment.max_timestamp {
+        let oldest = is_on(Mutant::RetentionGoesByOldestRecord);
+        match if oldest { segment.first_timestamp } else { segment.max_timestamp } {
             undated if undated < 0 => {}
             dated if dated <= newest_expired => count = at + 1,
             _ => break,

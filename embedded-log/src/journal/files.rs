@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use kelpgate_core::machine::Level;
+use kelpgate_core::mutant::{Mutant, is_on};
 use kelpgate_core::storage::StorageError;
 use kelpgate_core::time::Now;
 
@@ -97,6 +98,9 @@ impl Log {
         out.note(Level::Error, format!("writing the journal failed: {error}"));
         let Some(file) = &self.journal.current else { return };
         let (handle, at, len) = (file.handle, file.at, file.len);
+        if is_on(Mutant::FailedWriteComesBack) {
+            return self.journal.retire_current();
+        }
         self.journal.health = Health::Repairing;
         let commands =
             Vec::from([FileCommand::Truncate { handle, len: at }, FileCommand::Allocate { handle, len }]);

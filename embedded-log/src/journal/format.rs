@@ -14,6 +14,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 use kelpgate_core::ids::LogId;
+use kelpgate_core::mutant::{Mutant, is_on};
 use kelpgate_core::pieces::Pieces;
 use kelpgate_core::storage::{Append, SegmentInfo};
 use kelpgate_core::uuid::Uuid;
@@ -245,7 +246,7 @@ fn encode_entry(entry: &Entry, out: &mut Vec<u8>) {
 pub fn decode_entry(bytes: &Bytes) -> Option<(Entry, usize)> {
     let (crc, kind, flags, len, log) = decode_entry_header(bytes)?;
     let end = ENTRY_HEADER_LEN.checked_add(len)?;
-    if checksum([bytes.get(4..end)?]) != crc {
+    if checksum([bytes.get(4..end)?]) != crc && !is_on(Mutant::TornTailServed) {
         return None;
     }
     let payload = bytes.slice(ENTRY_HEADER_LEN..end);

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use kelpgate_core::ids::Ticket;
+use kelpgate_core::mutant::{Mutant, is_on};
 use kelpgate_core::pieces::Pieces;
 use kelpgate_core::storage::StorageReply;
 
@@ -69,6 +70,12 @@ impl Job {
             Want::Index { scanned, .. } => Some(scanned),
             Want::Read { .. } | Want::Time { .. } | Want::Max { .. } => None,
         }
+    }
+
+    /// Whether a batch lies below `next` as a whole.
+    pub(super) fn is_past(&self, header: &BatchHeader) -> bool {
+        let begun = header.base_offset < self.next && is_on(Mutant::FetchSkipsBegunBatch);
+        header.last_offset < self.next || begun
     }
 
     /// What to do with a batch that does not lie below `next`.

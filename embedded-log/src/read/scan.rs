@@ -165,7 +165,7 @@ fn look(job: &mut Job, piece: &Piece<'_>, at: u64, mut before: Before) -> Ended 
         }
         let header = piece.header(place, &before);
         if let Ok(header) = &header
-            && header.last_offset < job.next
+            && job.is_past(header)
         {
             (place, before, seen) = (place + header.size, Before::after(header), true);
             continue;

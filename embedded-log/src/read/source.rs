@@ -150,7 +150,7 @@ fn skip_by_index(segment: &Segment, job: &mut Job) -> Option<Source> {
 pub(super) fn from_memory(log: &PartitionLog, job: &mut Job) -> Option<StorageReply> {
     for recent in log.tail.from(job.next) {
         for (at, header) in batch::batches(&recent.batches).map_while(Result::ok) {
-            if header.last_offset < job.next {
+            if job.is_past(&header) {
                 continue;
             }
             match job.judge(&header) {

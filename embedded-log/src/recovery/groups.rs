@@ -6,6 +6,8 @@
 
 use alloc::vec::Vec;
 
+use kelpgate_core::mutant::{Mutant, is_on};
+
 use crate::disk::{Disk, Files};
 use crate::journal::format::{FILE_HEADER_LEN, GROUP_HEADER_LEN, GROUP_MAGIC, GroupHeader};
 use crate::recovery::base::{JournalPart, ShardJournal};
@@ -59,7 +61,7 @@ fn choose(all: Vec<GroupAt>, covered: u64) -> Chain {
     let mut chain = Chain::default();
     let mut limit = u64::MAX;
     for group in candidates.into_iter().rev() {
-        if group.header.group > limit {
+        if group.header.group > limit && !is_on(Mutant::FailedWriteComesBack) {
             continue;
         }
         if group.header.group < limit && limit != u64::MAX {

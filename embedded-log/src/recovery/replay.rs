@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use kelpgate_core::ids::LogId;
 use kelpgate_core::machine::Level;
+use kelpgate_core::mutant::{Mutant, is_on};
 use kelpgate_core::pieces::Pieces;
 use kelpgate_core::storage::{Append, SegmentInfo};
 
@@ -114,6 +115,9 @@ impl<'a, 'b, D: Disk> Replay<'a, 'b, D> {
             self.note(Level::Error, text);
         }
         for group in &chain.groups {
+            if is_on(Mutant::OldJournalsNotRead) && group.part + 1 < journal.parts.len() {
+                continue;
+            }
             if !self.group(journal, group)? {
                 break;
             }

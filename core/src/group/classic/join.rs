@@ -13,6 +13,7 @@ use super::tick::ClassicTimer;
 use super::{ClassicGroup, Phase};
 use crate::group::question::Client;
 use crate::group::step::Step;
+use crate::mutant::{Mutant, is_on};
 use crate::protocol::join_group::{JoinGroupRequest, JoinGroupRequestProtocol};
 use crate::protocol::{ErrorCode, Str};
 use crate::shard_message::Asker;
@@ -146,6 +147,12 @@ impl ClassicGroup {
             self.replace_static(step, group_id, joiner, no);
             return Ok(());
         }
+        if is_on(Mutant::MembersCollapsedByClientId)
+            && let Some(no) = self.members.of_client(&joiner.client.id)
+        {
+            self.rejoin(step, group_id, joiner, no, "a member of that client id");
+            return Ok(());
+        }
         let id = new_member_id(step, instance_id.unwrap_or(&joiner.client.id));
         match joiner.parked.version {
             REQUIRES_KNOWN_ID.. if instance_id.is_none() => self.hand_out(step, joiner, id),
@@ -187,6 +194,11 @@ impl ClassicGroup {
             state: MemberState::Joining { parked: joiner.parked, first: true },
         };
         self.members.insert(no, member);
+        if is_on(Mutant::LateJoinerLeftOut) && self.phase == Phase::CompletingRebalance {
+            self.members.set_state(no, MemberState::AwaitingSync);
+            self.renew_session(step, no);
+            return self.tell_generation(step, no, joiner.parked);
+        }
         self.await_first_join(step, no);
         self.expect_more(step);
         self.rebalance(step, group_id, joiner.reason("a new member"));
@@ -217,6 +229,9 @@ impl ClassicGroup {
             // Its answer was lost, most likely: it gets it again.
             Phase::CompletingRebalance if !changed => self.tell_generation(step, no, joiner.parked),
             Phase::Stable if !changed && self.leader != Some(no) => {
+                if is_on(Mutant::RejoinWipesAssignment) {
+                    self.members.set_assignment(no, Bytes::new());
+                }
                 self.tell_generation(step, no, joiner.parked);
             }
             Phase::Stable if !changed => self.rejoin(step, group_id, joiner, no, "the leader joins again"),
@@ -265,9 +280,18 @@ impl ClassicGroup {
             return;
         };
         let (old_id, old_state) = (old.id.clone(), old.state());
-        let id = new_member_id(step, joiner.instance_id().unwrap_or(&old_id));
+        let id = match is_on(Mutant::StaticMemberNotFenced) {
+            true => old_id.clone(),
+            false => new_member_id(step, joiner.instance_id().unwrap_or(&old_id)),
+        };
         self.members.rename(no, id.clone());
         self.members.update(no, joiner.timeouts(), &joiner.request.protocols);
+        if is_on(Mutant::StaticRestartInCompletingGetsNothing) && self.phase == Phase::CompletingRebalance {
+            ClassicGroup::refuse_parked(step, old_state, ErrorCode::FENCED_INSTANCE_ID, old_id.clone());
+            self.members.set_state(no, MemberState::AwaitingSync);
+            self.renew_session(step, no);
+            return self.tell_replaced(step, no, joiner.parked, old_id);
+        }
         if self.phase == Phase::Stable && self.members.elect_protocol(self.leader) == self.protocol {
             self.renew_session(step, no);
             self.store(step, group_id);

@@ -6,6 +6,7 @@ use super::ClassicGroup;
 use super::rebalance::Reason;
 use super::tick::ClassicTimer;
 use crate::group::step::Step;
+use crate::mutant::{Mutant, is_on};
 use crate::protocol::leave_group::{LeaveGroupRequest, LeaveGroupResponse, MemberIdentity, MemberResponse};
 use crate::protocol::{ErrorCode, Str};
 use crate::shard_message::Asker;
@@ -84,7 +85,9 @@ impl ClassicGroup {
                 self.find(&leaver.member_id, instance_id)?
             }
         };
-        self.remove(step, no);
+        if !is_on(Mutant::LeaverIsKept) {
+            self.remove(step, no);
+        }
         Ok(Gone::Member)
     }
 

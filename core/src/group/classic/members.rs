@@ -56,6 +56,11 @@ impl Members {
         self.by_instance.get(instance_id).copied()
     }
 
+    /// One that this client was the first to be: what [`crate::mutant`] takes for the identity of a member.
+    pub fn of_client(&self, client_id: &str) -> Option<MemberNo> {
+        self.by_no.iter().find(|(_, member)| member.client.id == *client_id).map(|(no, _)| *no)
+    }
+
     /// In the order in which they joined. The only way to look at all of them: no request does that except those that
     /// begin or end a phase.
     pub fn iter(&self) -> impl Iterator<Item = (MemberNo, &Member)> {

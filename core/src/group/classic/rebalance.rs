@@ -12,6 +12,7 @@ use super::{ClassicGroup, Gathering, Phase, Subscribed};
 use crate::group::embedded::{CONSUMER, subscribed_topics};
 use crate::group::step::Step;
 use crate::machine::Level;
+use crate::mutant::{Mutant, is_on};
 use crate::protocol::{ErrorCode, Str};
 
 /// The least that a rebalance goes on for when none of its members came back in time. Static members may ask for no
@@ -166,7 +167,8 @@ impl ClassicGroup {
     fn elect_leader(&mut self) -> bool {
         let here = |member: &Member| matches!(member.state(), MemberState::Joining { .. });
         let leader_is_here = self.leader.and_then(|leader| self.members.get(leader)).is_some_and(here);
-        if !leader_is_here {
+        let stays = leader_is_here || (is_on(Mutant::DeadMemberStaysLeader) && self.leader.is_some());
+        if !stays {
             let oldest = self.members.iter().find(|(_, member)| here(member)).map(|(no, _)| no);
             self.leader = oldest.or(self.leader);
             return oldest.is_some();
@@ -184,7 +186,9 @@ impl ClassicGroup {
     }
 
     fn begin_generation(&mut self, step: &mut Step<'_>) {
-        self.generation = next_generation(self.generation);
+        if !is_on(Mutant::GenerationNotIncreased) || self.generation == 0 {
+            self.generation = next_generation(self.generation);
+        }
         self.protocol = self.members.elect_protocol(self.leader);
         self.subscribed = self.subscriptions();
         self.enter(step, Phase::CompletingRebalance);
@@ -223,7 +227,7 @@ impl ClassicGroup {
             return;
         };
         self.timers.clear(ClassicTimer::Session(no));
-        if self.leader == Some(no) {
+        if self.leader == Some(no) && !is_on(Mutant::DeadMemberStaysLeader) {
             self.leader = self.members.oldest();
         }
         ClassicGroup::refuse_parked(step, member.state(), ErrorCode::UNKNOWN_MEMBER_ID, Str::default());

@@ -6,6 +6,7 @@ use super::member::{Member, MemberNo, MemberState};
 use super::tick::ClassicTimer;
 use super::{ClassicGroup, Phase};
 use crate::group::step::Step;
+use crate::mutant::{Mutant, is_on};
 use crate::protocol::heartbeat::{HeartbeatRequest, HeartbeatResponse};
 use crate::protocol::{ErrorCode, Str};
 use crate::shard_message::Asker;
@@ -78,7 +79,9 @@ impl ClassicGroup {
         if generation != self.generation {
             return Err(ErrorCode::ILLEGAL_GENERATION);
         }
-        self.renew_session(step, no);
+        if !is_on(Mutant::HeartbeatDoesNotRenewSession) {
+            self.renew_session(step, no);
+        }
         Ok(())
     }
 
@@ -99,7 +102,7 @@ impl ClassicGroup {
             return if transactional { Ok(()) } else { Err(ErrorCode::UNKNOWN_MEMBER_ID) };
         }
         let no = self.find(member_id, instance_id)?;
-        if generation != self.generation {
+        if generation != self.generation && !is_on(Mutant::StaleGenerationCommits) {
             return Err(ErrorCode::ILLEGAL_GENERATION);
         }
         match self.phase {

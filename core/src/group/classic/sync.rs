@@ -8,6 +8,7 @@ use super::rebalance::Reason;
 use super::tick::ClassicTimer;
 use super::{ClassicGroup, Phase};
 use crate::group::step::Step;
+use crate::mutant::{Mutant, is_on};
 use crate::protocol::sync_group::{SyncGroupRequest, SyncGroupRequestAssignment};
 use crate::protocol::{ErrorCode, Str};
 use crate::shard_message::Asker;
@@ -33,6 +34,11 @@ impl ClassicGroup {
             Phase::Empty => step.answer(asker, refused_sync(ErrorCode::UNKNOWN_MEMBER_ID)),
             Phase::PreparingRebalance(_) => {
                 step.answer(asker, refused_sync(ErrorCode::REBALANCE_IN_PROGRESS));
+            }
+            Phase::CompletingRebalance
+                if is_on(Mutant::EmptyAssignmentForFollowers) && self.leader != Some(no) =>
+            {
+                step.answer(asker, self.assigned(Bytes::new()));
             }
             Phase::CompletingRebalance => {
                 self.park_sync(step, no, Parked { asker, version });
@@ -133,7 +139,9 @@ impl ClassicGroup {
             match self.members.get(no).map(Member::state) {
                 Some(state @ MemberState::Syncing { .. }) => {
                     self.members.set_state(no, MemberState::Settled);
-                    ClassicGroup::refuse_parked(step, state, error, Str::default());
+                    if !is_on(Mutant::ParkedSyncForgotten) {
+                        ClassicGroup::refuse_parked(step, state, error, Str::default());
+                    }
                     self.renew_session(step, no);
                 }
                 Some(MemberState::AwaitingSync) => {

@@ -6,6 +6,7 @@ use super::member::{Member, MemberNo, MemberState};
 use super::rebalance::Reason;
 use super::{ClassicGroup, Gathering, Phase};
 use crate::group::step::Step;
+use crate::mutant::{Mutant, is_on};
 use crate::protocol::Str;
 
 /// What a deadline is for; those of one moment fire in this order.
@@ -26,6 +27,7 @@ impl ClassicGroup {
     pub fn tick(&mut self, step: &mut Step<'_>, group_id: &Str) {
         while let Some(timer) = self.timers.pop_due(step.now.mono) {
             match timer {
+                ClassicTimer::Session(_) if is_on(Mutant::SessionNeverEnds) => {}
                 ClassicTimer::Session(no) => self.session_over(step, group_id, no),
                 ClassicTimer::PendingId(no) => {
                     self.pending.expire(no);

@@ -8,6 +8,7 @@ use super::member::{JOIN_EPOCH, LEAVE_EPOCH, Member, STATIC_LEAVE_EPOCH};
 use super::reconcile::must_be_fenced;
 use crate::config::GroupCoordinatorConfig;
 use crate::group::assignor::ServerAssignor;
+use crate::mutant::{Mutant, is_on};
 use crate::protocol::consumer_group_heartbeat::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, TopicPartitions,
 };
@@ -204,6 +205,9 @@ impl ConsumerGroup {
 /// than it may: the answer that told it the new one was lost.
 fn check_epoch(member: &Member, request: &ConsumerGroupHeartbeatRequest) -> Result<(), Refusal> {
     let (sent, standing) = (request.member_epoch, &member.standing);
+    if sent == JOIN_EPOCH && is_on(Mutant::MemberCannotStartOver) {
+        return Err(fenced("is known already; it"));
+    }
     if sent == JOIN_EPOCH || sent == standing.epoch {
         return Ok(());
     }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use crate::group::assignor::Partitions;
 use crate::group::record;
+use crate::mutant::{Mutant, is_on};
 use crate::protocol::consumer_group_heartbeat::TopicPartitions;
 use crate::uuid::Uuid;
 
@@ -63,7 +64,7 @@ impl Given {
     /// Whether a member reports any of these as its own. One that reports nothing (none) may still have them all.
     pub fn is_met_by(&self, owned: Option<&[TopicPartitions]>) -> bool {
         match owned {
-            None => !self.is_empty(),
+            None => !self.is_empty() && !is_on(Mutant::NothingReportedIsNothingOwned),
             Some(owned) => reported(owned).any(|(topic, partition)| self.contains(topic, partition)),
         }
     }

@@ -11,6 +11,7 @@ use super::{ConsumerGroup, writing};
 use crate::group::assignor::Partitions;
 use crate::group::question::Client;
 use crate::group::step::Step;
+use crate::mutant::{Mutant, is_on};
 use crate::protocol::Str;
 use crate::protocol::consumer_group_heartbeat::{
     Assignment, ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, TopicPartitions,
@@ -73,7 +74,8 @@ impl ConsumerGroup {
         let changed = change != SubscriptionChange::None;
         let is_new = self.reconcile(step, group_id, &id, changed, owned(request));
         self.start_session(step.now.mono, &id, config.session_timeout);
-        let tells = request.member_epoch == JOIN_EPOCH || is_full(request) || is_new;
+        let asks = request.member_epoch == JOIN_EPOCH || is_full(request);
+        let tells = (asks && !is_on(Mutant::AssignmentToldOnce)) || is_new;
         let (member_epoch, assigned) = match self.member(&id) {
             Some(member) => (member.standing.epoch, tells.then(|| member.standing.assigned.to_answer())),
             None => (JOIN_EPOCH, None),
@@ -172,7 +174,8 @@ impl ConsumerGroup {
                     .is_some_and(|topic| self.subscriptions.wants(&member.description, &topic.name))
             },
             is_held_by_other: &|topic, partition| {
-                self.owner(topic, partition).is_some_and(|owner| owner != no)
+                !is_on(Mutant::GivenBeforeRevoked)
+                    && self.owner(topic, partition).is_some_and(|owner| owner != no)
             },
         }
         .next(&member.standing);

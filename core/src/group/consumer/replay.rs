@@ -14,6 +14,7 @@ use crate::group::record::{
     ConsumerGroupMemberMetadataValue, ConsumerGroupMetadataValue, ConsumerGroupRegularExpressionValue,
     ConsumerGroupTargetAssignmentMemberValue, ConsumerGroupTargetAssignmentMetadataValue, GroupRecord,
 };
+use crate::mutant::{Mutant, is_on};
 use crate::protocol::Str;
 
 impl ConsumerGroup {
@@ -152,7 +153,7 @@ impl ConsumerGroup {
     fn disown(&mut self, no: MemberNo, given: &Given) {
         for (topic, partition, _) in given.iter() {
             let Some(owners) = self.owners.get_mut(&topic) else { continue };
-            if owners.get(&partition) == Some(&no) {
+            if owners.get(&partition) == Some(&no) || is_on(Mutant::LateRevocationDisowns) {
                 owners.remove(&partition);
                 if owners.is_empty() {
                     self.owners.remove(&topic);

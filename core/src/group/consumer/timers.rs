@@ -6,6 +6,7 @@ use core::time::Duration;
 use super::ConsumerGroup;
 use super::member::MemberNo;
 use crate::group::step::Step;
+use crate::mutant::{Mutant, is_on};
 use crate::protocol::Str;
 use crate::time::Instant;
 
@@ -36,6 +37,7 @@ impl ConsumerGroup {
         let mut gone: Vec<Str> = Vec::new();
         while let Some(timer) = self.run.timers.pop_due(step.now.mono) {
             match timer {
+                ConsumerTimer::Session(_) if is_on(Mutant::ConsumerSessionNeverEnds) => {}
                 ConsumerTimer::Session(no) | ConsumerTimer::Rejoin(no) | ConsumerTimer::Sync(no) => {
                     gone.extend(self.numbers.get(&no).cloned());
                 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::keys::KeyOffsets;
 use super::plan::{Group, Plan};
 use super::{BatchFormat, BatchHeader, RecordView};
+use crate::mutant::{Mutant, is_on};
 use crate::pieces::Pieces;
 use crate::storage::RewriteStep;
 use crate::time::WallTime;
@@ -408,7 +409,8 @@ impl Compaction {
             return true;
         }
         let Some(key) = record.key else { return false };
-        let is_last = self.keys.last(key).is_none_or(|last| record.offset >= last);
+        let dropped = i64::from(is_on(Mutant::CompactionDropsLastRecord));
+        let is_last = self.keys.last(key).is_none_or(|last| record.offset >= last + dropped);
         let is_expired =
             !record.has_value && header.delete_horizon.is_some_and(|horizon| horizon <= self.settings.now.0);
         is_last && !is_expired

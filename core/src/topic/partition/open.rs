@@ -6,11 +6,12 @@ use alloc::format;
 use super::ready::Ready;
 use super::{Partition, Phase, REPLAY_BYTES, Wait};
 use crate::machine::Level;
+use crate::mutant::{Mutant, is_on};
 use crate::owner::Owner;
 use crate::pieces::Pieces;
 use crate::record::{Batch, StoredBatches};
 use crate::storage::{Opened, StorageCommand, StorageError, StorageReply};
-use crate::topic::producers::{KeptBatch, ProducerBatch};
+use crate::topic::producers::{KeptBatch, ProducerBatch, Producers};
 use crate::topic::recent::Recent;
 use crate::topic::retention::ActiveSegment;
 use crate::topic::snapshot::{self, PartitionState};
@@ -75,6 +76,9 @@ impl Partition {
                 *replay = Some(ready);
             }
             return;
+        }
+        if is_on(Mutant::SequencesForgottenAtRestart) {
+            ready.state.producers = Producers::new(PRODUCERS_MAX);
         }
         ready.state.producers.settle(ready.end);
         ready.state.epochs.trim_start(ready.start);

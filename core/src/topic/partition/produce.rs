@@ -12,6 +12,7 @@ use super::ready::{InFlight, Ready};
 use super::{Asker, Wait};
 use crate::config::TopicConfig;
 use crate::machine::Level;
+use crate::mutant::{Mutant, is_on};
 use crate::owner::Owner;
 use crate::protocol::ErrorCode;
 use crate::record::{self, Accepted, BatchInfo, Rules, Stamp, StampedTime};
@@ -84,8 +85,10 @@ impl Ready {
             log_start: self.start,
         };
         match self.in_flight.iter_mut().find(|append| append.last_offset >= kept.last_offset) {
-            Some(append) => append.askers.push((asker, produced)),
-            None => owner.tell(asker, Answer::Partition(PartitionAnswer::Produced(Ok(produced)))),
+            Some(append) if !is_on(Mutant::DuplicateAnsweredBeforeSync) => {
+                append.askers.push((asker, produced))
+            }
+            Some(_) | None => owner.tell(asker, Answer::Partition(PartitionAnswer::Produced(Ok(produced)))),
         }
     }
 
@@ -105,15 +108,19 @@ impl Ready {
         let roll = self.count_into_segment(owner, config, base_offset, batches.len(), info.max_timestamp);
         let last_offset = self.end - 1;
         let produced = Produced { base_offset, log_append_time, log_start: self.start };
-        self.in_flight.push_back(InFlight {
-            base_offset,
-            last_offset,
-            stored: false,
-            askers: vec![(asker, produced)],
-        });
+        let mut askers = vec![(asker, produced)];
+        if is_on(Mutant::ProduceAnsweredBeforeSync) {
+            askers.clear();
+            owner.tell(asker, Answer::Partition(PartitionAnswer::Produced(Ok(produced))));
+        }
+        self.in_flight.push_back(InFlight { base_offset, last_offset, stored: false, askers });
         let append = Append { base_offset, last_offset, max_timestamp: info.max_timestamp, roll, batches };
         owner.store(self.log, Wait::Append { base_offset }, StorageCommand::Append { log: self.log, append });
         self.since_snapshot += 1;
+        if is_on(Mutant::HighWatermarkBeforeSync) {
+            self.high_watermark = self.end;
+            self.wake(owner);
+        }
     }
 
     fn note_producer(&mut self, owner: &mut Owner<'_>, info: &BatchInfo, log_append_time: i64) {

@@ -10,6 +10,7 @@ use super::{PartitionQuestion, Wait, offsets, refuse};
 use crate::config::TopicConfig;
 use crate::ids::LogId;
 use crate::machine::Level;
+use crate::mutant::{Mutant, is_on};
 use crate::owner::Owner;
 use crate::protocol::ErrorCode;
 use crate::shard_message::{ActiveProducer, Answer, Asker, PartitionAnswer, ProduceRefusal, Produced};
@@ -125,13 +126,15 @@ impl Ready {
         }
         while self.in_flight.front().is_some_and(|append| append.stored) {
             let Some(append) = self.in_flight.pop_front() else { break };
-            self.high_watermark = append.last_offset + 1;
+            self.high_watermark = self.high_watermark.max(append.last_offset + 1);
             self.state.producers.settle(self.high_watermark);
             for (asker, produced) in append.askers {
                 owner.tell(asker, Answer::Partition(PartitionAnswer::Produced(Ok(produced))));
             }
         }
-        self.wake(owner);
+        if !is_on(Mutant::FetchNotWoken) {
+            self.wake(owner);
+        }
         self.snapshot(owner, false);
     }
 
@@ -189,10 +192,12 @@ impl Ready {
         asker: Asker,
         offset: i64,
     ) {
-        let target = if offset == -1 { self.high_watermark } else { offset };
+        let highest =
+            if is_on(Mutant::DeleteRecordsPassesHighWatermark) { self.end } else { self.high_watermark };
+        let target = if offset == -1 { highest } else { offset };
         let refused = if !config.cleanup_policy.delete && config.cleanup_policy.compact {
             Some(ErrorCode::POLICY_VIOLATION)
-        } else if target < 0 || target > self.high_watermark {
+        } else if target < 0 || target > highest {
             Some(ErrorCode::OFFSET_OUT_OF_RANGE)
         } else {
             None
