@@ -11,6 +11,8 @@ pub mod client;
 pub mod disk;
 pub mod faults;
 pub mod history;
+#[cfg(feature = "mutants")]
+pub mod mutants;
 pub mod network;
 pub mod node;
 pub mod payload;
