@@ -19,5 +19,5 @@ pub mod question;
 pub mod record;
 mod refusal;
 pub mod step;
-#[cfg(test)]
+#[cfg(any(test, feature = "client"))]
 pub mod testing;

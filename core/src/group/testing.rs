@@ -1,4 +1,4 @@
-//! What the tests of groups need: a clock, topics, and steps whose effects can be looked at.
+//! What tests of groups need, here and in other crates: a clock, topics, and steps whose effects can be looked at.
 
 use alloc::vec::Vec;
 use core::time::Duration;

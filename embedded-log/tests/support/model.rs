@@ -227,6 +227,21 @@ impl Model {
         }
     }
 
+    /// Every batch that a log was ever given.
+    pub fn appended(&self, number: usize) -> BTreeSet<Bytes> {
+        let mut all = BTreeSet::new();
+        for (_, command) in &self.logs[number].commands {
+            if let Command::Append(append) = command {
+                let whole = append.batches.concat();
+                for header in batches(&append.batches) {
+                    let (at, header) = header.expect("a batch");
+                    all.insert(whole.slice(at..at + header.size));
+                }
+            }
+        }
+        all
+    }
+
     /// Whether every command is answered, and none with an error.
     pub fn all_well(&self, node: &Node) {
         for (number, model) in self.logs.iter().enumerate() {
