@@ -5,7 +5,7 @@ use kelpgate_core::pieces::Pieces;
 use kelpgate_log::disk::Disk;
 use kelpgate_log::file::{FileCommand, FileHandle, FileReply};
 
-use super::support::disk::SimDisk;
+use kelpgate_simulator::disk::SimDisk;
 
 /// Far from the handles that logs and recovery use.
 const HANDLE: FileHandle = FileHandle(u64::MAX - 1);

@@ -4,7 +4,7 @@
 mod damage;
 mod workload;
 
-// The disk, the driver and the model are those of the log's own tests.
+// The driver and the model are those of the log's own tests.
 #[path = "../../../../embedded-log/tests/support/mod.rs"]
 mod support;
 

@@ -257,6 +257,7 @@ impl Node {
         let Shard { gateway, outbox, .. } = &mut self.shards[shard];
         gateway.handle(self.now, input, outbox);
         self.settle();
+        self.shards.iter().for_each(|shard| shard.gateway.check_invariants());
     }
 
     /// Carries out everything but what the engine and the clients take their time for.
