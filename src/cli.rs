@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use kelpgate_recording::Limits;
 
 use crate::error::Failure;
+use crate::replay::Subject;
 use crate::settings::{Given, Origin};
 
 /// A Kafka-protocol endpoint with a durable log of its own.
@@ -27,6 +29,8 @@ pub(crate) enum Command {
     Serve,
     /// Look into a data folder that no node uses; nothing in it is changed.
     Log(LogArgs),
+    /// Take the steps of a recording (serve --record) again, offline, and look at what happened.
+    Replay(ReplayArgs),
     /// Print the effective configuration and where each value comes from.
     Config {
         /// Also keys that have no effect here.
@@ -53,6 +57,23 @@ pub(crate) struct LogArgs {
     /// List at most this many batches.
     #[arg(long, value_name = "N", default_value_t = 100, requires = "topic")]
     pub(crate) batches: usize,
+}
+
+/// What to replay, and what to look at.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// A folder given to --record, of which the newest recording is meant, or a recording in it.
+    pub(crate) dir: PathBuf,
+    /// Stop after this step; steps are counted from 1 over all shards.
+    #[arg(long, value_name = "STEP")]
+    pub(crate) until: Option<u64>,
+    /// Tell the story of a group, and show what is left in the end: group:NAME, partition:TOPIC-N, connection:N or all;
+    /// repeatable.
+    #[arg(long, value_name = "SUBJECT")]
+    pub(crate) show: Vec<Subject>,
+    /// Print a line for each step, and what the shards asked for in it.
+    #[arg(long)]
+    pub(crate) steps: bool,
 }
 
 /// Settings.
@@ -83,9 +104,29 @@ pub(crate) struct ServeArgs {
     /// Set any property, by Kafka's name for properties of a broker; repeatable.
     #[arg(long, global = true, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Record all that happens to the node into this folder, for `kelpgate replay`. Recordings are secret: they hold the
+    /// node's seed and what its clients sent.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) record: Option<PathBuf>,
+    /// Bytes that the folder of recordings may take; a recording that reaches them ends, and the node goes on.
+    #[arg(long, global = true, value_name = "BYTES", default_value_t = Limits::default().max_bytes)]
+    pub(crate) record_max_bytes: u64,
+}
+
+/// Where to record, and how much.
+#[derive(Clone, Debug)]
+pub(crate) struct RecordTo {
+    pub(crate) folder: PathBuf,
+    pub(crate) limits: Limits,
 }
 
 impl ServeArgs {
+    /// The recording that is asked for.
+    pub(crate) fn recording(&self) -> Option<RecordTo> {
+        let limits = Limits { max_bytes: self.record_max_bytes, ..Limits::default() };
+        self.record.clone().map(|folder| RecordTo { folder, limits })
+    }
+
     /// What the flags set, by property.
     ///
     /// # Errors

@@ -32,6 +32,12 @@ pub(crate) enum Failure {
     System { what: &'static str, source: io::Error },
     #[error("{0}")]
     Runtime(#[from] kelpgate_runtime_mio::RuntimeError),
+    #[error(transparent)]
+    Record(#[from] kelpgate_recording::RecordingError),
+    #[error(transparent)]
+    FindRecording(#[from] kelpgate_recording::FolderError),
+    #[error("cannot replay {}: {error}", folder.display())]
+    Replay { folder: PathBuf, error: kelpgate_recording::ReplayError },
     #[error("cannot write to standard output: {0}")]
     Output(io::Error),
     #[error("the data folder {} cannot be read: {text}", folder.display())]

@@ -9,6 +9,7 @@ mod logging;
 mod node;
 #[cfg(test)]
 mod reference;
+mod replay;
 mod serve;
 mod settings;
 mod show;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, ServeArgs};
 use error::Failure;
 use settings::Settings;
 
@@ -38,11 +39,12 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
-    let flags = cli.serve.flags()?;
-    let settings = Settings::load(cli.serve.config.as_deref(), std::env::vars(), flags)?;
+    let load = |serve: &ServeArgs| Settings::load(serve.config.as_deref(), std::env::vars(), serve.flags()?);
     match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::serve(settings),
-        Command::Log(what) => inspect::inspect(&settings, &what),
-        Command::Config { all } => show::show(&settings, all),
+        Command::Serve => serve::serve(load(&cli.serve)?, cli.serve.recording()),
+        Command::Log(what) => inspect::inspect(&load(&cli.serve)?, &what),
+        // What held when it was recorded is in the recording.
+        Command::Replay(what) => replay::replay(&what),
+        Command::Config { all } => show::show(&load(&cli.serve)?, all),
     }
 }

@@ -6,7 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use kelpgate_core::settings::Settings as ShardSettings;
 use kelpgate_files::{FolderLock, Started};
-use kelpgate_log::{Boot, Log, LogConfig, LogDescription, Sync};
+use kelpgate_log::{Boot, LogConfig, LogDescription, Sync};
+use kelpgate_recording::{Origin, Pen, Recorder};
 use kelpgate_shard::{Shard, ShardId};
 use rustix::process::{Resource, getrlimit};
 
@@ -65,8 +66,29 @@ impl ShardMaker {
         &self.data
     }
 
+    /// This start of the node.
+    pub(crate) fn boot(&self) -> Boot {
+        self.boot
+    }
+
     /// Makes a shard of a node that will listen at `addresses`.
     pub(crate) fn make(&self, shard: ShardId, addresses: &[SocketAddr]) -> Shard {
+        self.origin(shard, addresses).shard()
+    }
+
+    /// Makes a shard whose events are recorded.
+    pub(crate) fn make_recorded(
+        &self,
+        shard: ShardId,
+        addresses: &[SocketAddr],
+        pen: &Pen,
+    ) -> Recorder<Shard> {
+        let origin = self.origin(shard, addresses);
+        Recorder::new(pen.clone(), &origin, origin.shard())
+    }
+
+    /// What a shard is made of; once for each.
+    fn origin(&self, shard: ShardId, addresses: &[SocketAddr]) -> Origin {
         let shards = self.settings.shards();
         let part = {
             let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,7 +106,8 @@ impl ShardMaker {
         let sync = if self.settings.text("kelpgate.sync") == "os" { Sync::Os } else { Sync::Disk };
         let config =
             LogConfig { sync, open_files: open_files(shards), ..LogConfig::new(shard, shards, self.boot) };
-        Shard::new(settings, Log::new(config, part.logs))
+        let program = env!("CARGO_PKG_VERSION").to_owned();
+        Origin { program, settings, log: config, recovered: part.logs }
     }
 }
 

@@ -3,9 +3,11 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
+use kelpgate_recording::Recording;
 use kelpgate_runtime_mio::{Options, StopSignal};
 use kelpgate_shard::{Drive, ShardId};
 
+use crate::cli::RecordTo;
 use crate::error::Failure;
 use crate::node::ShardMaker;
 use crate::settings::Settings;
@@ -15,7 +17,7 @@ use crate::{logging, signals};
 ///
 /// # Errors
 /// When it cannot start or cannot go on.
-pub(crate) fn serve(settings: Settings) -> Result<(), Failure> {
+pub(crate) fn serve(settings: Settings, record: Option<RecordTo>) -> Result<(), Failure> {
     logging::start(&settings.text("kelpgate.log.format"), &settings.text("kelpgate.log.level"));
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
@@ -30,9 +32,36 @@ pub(crate) fn serve(settings: Settings) -> Result<(), Failure> {
     raise_open_files();
     let maker = ShardMaker::new(settings)?;
     let options = Options { shards, backlog, ..Options::new(listen, maker.data()) };
-    runtime.run(&options, move |shard, addresses| maker.make(shard, addresses), &stop)?;
+    match record {
+        None => runtime.run(&options, move |shard, addresses| maker.make(shard, addresses), &stop)?,
+        Some(to) => run_recorded(runtime, &options, maker, &to, &stop)?,
+    }
     tracing::info!("stopped");
     Ok(())
+}
+
+fn run_recorded(
+    runtime: Runtime,
+    options: &Options,
+    maker: ShardMaker,
+    to: &RecordTo,
+    stop: &StopSignal,
+) -> Result<(), Failure> {
+    let recording = Recording::start(&to.folder, maker.boot().epoch, options.shards, to.limits)?;
+    tracing::warn!(
+        "recording into {}: secret, it holds the seed of this node and what its clients send",
+        recording.folder().display()
+    );
+    let (pen, rescue) = (recording.pen(), recording.pen());
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        hook(panic);
+        rescue.rescue();
+    }));
+    let outcome =
+        runtime.run(options, move |shard, addresses| maker.make_recorded(shard, addresses, &pen), stop);
+    recording.finish();
+    outcome
 }
 
 /// What drives the shards.

@@ -4,6 +4,7 @@
 mod look;
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::vec::Vec;
 
 use super::bridge;
@@ -15,6 +16,7 @@ use super::offsets::{Offsets, RetentionBase};
 use super::question::{Claim, Client, CommitOffsets, FetchOffsets, GroupAnswer, GroupQuestion};
 use super::record::{GroupKey, GroupRecord};
 use super::step::Step;
+use crate::machine::Level;
 use crate::mutant::{Mutant, is_on};
 use crate::protocol::consumer_group_describe;
 use crate::protocol::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest;
@@ -129,6 +131,28 @@ impl Group {
     /// Takes a question.
     pub fn ask(&mut self, step: &mut Step<'_>, asker: Asker, question: GroupQuestion) {
         self.begin();
+        let (claimed, first) = (question.member_id().cloned(), step.effects.answers.len());
+        self.take(step, asker, question);
+        if let Some(member) = claimed {
+            self.note_refusal(step, first, asker, &member);
+        }
+        self.forget_untouched();
+    }
+
+    /// Says who was refused for not being what it took itself for, for the story of the group.
+    fn note_refusal(&self, step: &mut Step<'_>, first: usize, asker: Asker, member: &Str) {
+        let answers = step.effects.answers.iter().skip(first);
+        let refused: Vec<(ErrorCode, bool)> = answers
+            .map(|(to, answer)| (answer.error(), *to == asker))
+            .filter(|(error, _)| tells_a_story(*error))
+            .collect();
+        for (error, is_asker) in refused {
+            let who = if is_asker { "is refused" } else { "has another refused" };
+            step.note(Level::Debug, format!("group {:?}: member {member:?} {who}: {error}", self.id));
+        }
+    }
+
+    fn take(&mut self, step: &mut Step<'_>, asker: Asker, question: GroupQuestion) {
         match question {
             GroupQuestion::Join { request, version, client } => {
                 self.join(step, asker, &request, version, client);
@@ -158,7 +182,6 @@ impl Group {
             }
             GroupQuestion::Delete => self.delete(step, asker),
         }
-        self.forget_untouched();
     }
 
     fn join(
@@ -564,6 +587,21 @@ impl Group {
             Kind::Consumer(consumer) => consumer.loaded(step, &self.id),
         }
     }
+}
+
+/// Whether an error means that a member is not, or no longer, what it takes itself for.
+fn tells_a_story(error: ErrorCode) -> bool {
+    [
+        ErrorCode::UNKNOWN_MEMBER_ID,
+        ErrorCode::ILLEGAL_GENERATION,
+        ErrorCode::FENCED_INSTANCE_ID,
+        ErrorCode::FENCED_MEMBER_EPOCH,
+        ErrorCode::STALE_MEMBER_EPOCH,
+        ErrorCode::UNRELEASED_INSTANCE_ID,
+        ErrorCode::GROUP_MAX_SIZE_REACHED,
+        ErrorCode::INCONSISTENT_GROUP_PROTOCOL,
+    ]
+    .contains(&error)
 }
 
 /// How DescribeGroups says that there is no such group.

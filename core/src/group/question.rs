@@ -139,6 +139,46 @@ pub enum GroupAnswer {
     Deleted(ErrorCode),
 }
 
+impl GroupQuestion {
+    /// Who asks, of those that ask as a member; empty for one that wants to become one.
+    pub fn member_id(&self) -> Option<&Str> {
+        match self {
+            GroupQuestion::Join { request, .. } => Some(&request.member_id),
+            GroupQuestion::Sync { request, .. } => Some(&request.member_id),
+            GroupQuestion::Heartbeat { request } => Some(&request.member_id),
+            GroupQuestion::ConsumerHeartbeat { request, .. } => Some(&request.member_id),
+            GroupQuestion::Commit(request) => Some(&request.claim.member_id),
+            GroupQuestion::Leave { .. }
+            | GroupQuestion::Fetch(_)
+            | GroupQuestion::DeleteOffsets(_)
+            | GroupQuestion::Describe { .. }
+            | GroupQuestion::ConsumerDescribe
+            | GroupQuestion::Delete => None,
+        }
+    }
+}
+
+impl GroupAnswer {
+    /// The error of a whole request; of commits the first.
+    pub fn error(&self) -> ErrorCode {
+        match self {
+            GroupAnswer::Join(response) => response.error_code,
+            GroupAnswer::Sync(response) => response.error_code,
+            GroupAnswer::Heartbeat(response) => response.error_code,
+            GroupAnswer::Leave(response) => response.error_code,
+            GroupAnswer::ConsumerHeartbeat(response) => response.error_code,
+            GroupAnswer::Committed(codes) => {
+                codes.iter().copied().find(|code| *code != ErrorCode::NONE).unwrap_or_default()
+            }
+            GroupAnswer::Fetched(answer) => answer.as_ref().err().copied().unwrap_or_default(),
+            GroupAnswer::OffsetsDeleted(answer) => answer.as_ref().err().copied().unwrap_or_default(),
+            GroupAnswer::Described(group) => group.error_code,
+            GroupAnswer::ConsumerDescribed(group) => group.error_code,
+            GroupAnswer::Deleted(code) => *code,
+        }
+    }
+}
+
 /// What a shard answers when its groups are listed.
 pub type Listing = Result<Vec<ListedGroup>, ErrorCode>;
 

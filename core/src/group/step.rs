@@ -1,7 +1,9 @@
 //! One step of one group: what it may use, and what comes of it.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use rand_chacha::ChaCha12Rng;
 
@@ -10,6 +12,7 @@ use super::record::GroupRecord;
 use crate::catalogue::image::Image;
 use crate::config::GroupCoordinatorConfig;
 use crate::machine::Level;
+use crate::protocol::Str;
 use crate::shard_message::Asker;
 use crate::time::Now;
 
@@ -37,7 +40,44 @@ pub struct Effects {
     pub notes: Vec<(Level, String)>,
 }
 
+/// Why a member is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    Left,
+    /// It gave no sign of life.
+    SessionOver,
+    /// It did not join the generation that was being made.
+    NotJoined,
+    /// It joined a generation and did not ask for its part of it.
+    NotSynced,
+    /// It did not give up partitions in time.
+    NotRevoked,
+    /// Its group is larger than it may be.
+    NoRoom,
+    /// Its instance was started anew and goes by another id.
+    Replaced,
+}
+
+impl fmt::Display for Departure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Departure::Left => "it left",
+            Departure::SessionOver => "its session is over",
+            Departure::NotJoined => "it did not join again in time",
+            Departure::NotSynced => "it did not ask for its assignment in time",
+            Departure::NotRevoked => "it did not give up its partitions in time",
+            Departure::NoRoom => "the group is full",
+            Departure::Replaced => "its instance was started anew",
+        })
+    }
+}
+
 impl Step<'_> {
+    /// Says that a member is gone, for the story of the group.
+    pub fn gone(&mut self, group: &Str, member: &Str, why: Departure) {
+        self.note(Level::Debug, format!("group {group:?}: member {member} is gone: {why}"));
+    }
+
     /// Stores a record.
     pub fn record(&mut self, record: GroupRecord) {
         self.effects.records.push(record);

@@ -262,10 +262,8 @@ impl Pending {
 
     /// Until when a Fetch waits for records; none if it is not a Fetch, or does something else.
     pub fn parked_fetch(&self) -> Option<Instant> {
-        match self {
-            Pending::Fetch(fetching) if fetching.is_parked() => Some(fetching.deadline),
-            _ => None,
-        }
+        let Pending::Fetch(fetching) = self else { return None };
+        fetching.is_parked().then_some(fetching.deadline)
     }
 
     /// The deadline has passed.

@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::group::consumer::ConsumerGroup;
-use crate::group::step::Step;
+use crate::group::step::{Departure, Step};
 use crate::protocol::leave_group::{LeaveGroupRequest, LeaveGroupResponse, MemberIdentity, MemberResponse};
 use crate::protocol::{ErrorCode, Str};
 use crate::shard_message::Asker;
@@ -48,6 +48,7 @@ impl ConsumerGroup {
             response.error_code = response.members.pop().map(|one| one.error_code).unwrap_or_default();
         }
         step.answer(asker, response);
+        gone.iter().for_each(|id| step.gone(group_id, id, Departure::Left));
         self.remove_members(step, group_id, &gone);
     }
 

@@ -12,7 +12,7 @@ use super::rebalance::Reason;
 use super::tick::ClassicTimer;
 use super::{ClassicGroup, Phase};
 use crate::group::question::Client;
-use crate::group::step::Step;
+use crate::group::step::{Departure, Step};
 use crate::mutant::{Mutant, is_on};
 use crate::protocol::join_group::{JoinGroupRequest, JoinGroupRequestProtocol};
 use crate::protocol::{ErrorCode, Str};
@@ -123,7 +123,7 @@ impl ClassicGroup {
             return Ok(());
         }
         if let Some(no) = known {
-            self.remove(step, no);
+            self.dismiss(step, group_id, no, Departure::NoRoom);
         } else {
             self.forget_pending(&request.member_id);
         }
@@ -284,6 +284,7 @@ impl ClassicGroup {
             true => old_id.clone(),
             false => new_member_id(step, joiner.instance_id().unwrap_or(&old_id)),
         };
+        step.gone(group_id, &old_id, Departure::Replaced);
         self.members.rename(no, id.clone());
         self.members.update(no, joiner.timeouts(), &joiner.request.protocols);
         if is_on(Mutant::StaticRestartInCompletingGetsNothing) && self.phase == Phase::CompletingRebalance {

@@ -5,7 +5,7 @@ use alloc::vec;
 use super::ClassicGroup;
 use super::rebalance::Reason;
 use super::tick::ClassicTimer;
-use crate::group::step::Step;
+use crate::group::step::{Departure, Step};
 use crate::mutant::{Mutant, is_on};
 use crate::protocol::leave_group::{LeaveGroupRequest, LeaveGroupResponse, MemberIdentity, MemberResponse};
 use crate::protocol::{ErrorCode, Str};
@@ -40,7 +40,7 @@ impl ClassicGroup {
         let leavers = if version < NAMES_MANY { &single } else { &request.members };
         let (mut member, mut pending, mut said) = (false, false, None);
         for leaver in leavers {
-            let error_code = match self.take_out(step, leaver) {
+            let error_code = match self.take_out(step, group_id, leaver) {
                 Ok(Gone::Member) => {
                     member = true;
                     said = said.or(leaver.reason.clone());
@@ -71,7 +71,12 @@ impl ClassicGroup {
     }
 
     /// An instance alone names its member too: that is how operators take out static members.
-    fn take_out(&mut self, step: &mut Step<'_>, leaver: &MemberIdentity) -> Result<Gone, ErrorCode> {
+    fn take_out(
+        &mut self,
+        step: &mut Step<'_>,
+        group_id: &Str,
+        leaver: &MemberIdentity,
+    ) -> Result<Gone, ErrorCode> {
         let instance_id = leaver.group_instance_id.as_ref();
         let no = match (leaver.member_id.is_empty(), instance_id) {
             (true, Some(instance)) => {
@@ -86,7 +91,7 @@ impl ClassicGroup {
             }
         };
         if !is_on(Mutant::LeaverIsKept) {
-            self.remove(step, no);
+            self.dismiss(step, group_id, no, Departure::Left);
         }
         Ok(Gone::Member)
     }

@@ -10,7 +10,7 @@ use super::member::{Member, MemberNo, MemberState};
 use super::tick::ClassicTimer;
 use super::{ClassicGroup, Gathering, Phase, Subscribed};
 use crate::group::embedded::{CONSUMER, subscribed_topics};
-use crate::group::step::Step;
+use crate::group::step::{Departure, Step};
 use crate::machine::Level;
 use crate::mutant::{Mutant, is_on};
 use crate::protocol::{ErrorCode, Str};
@@ -137,7 +137,7 @@ impl ClassicGroup {
     /// The next generation is made of those who are here.
     pub(super) fn complete_join(&mut self, step: &mut Step<'_>, group_id: &Str) {
         self.timers.clear(ClassicTimer::Rebalance);
-        self.remove_absentees(step);
+        self.remove_absentees(step, group_id);
         if self.members.is_empty() {
             self.become_empty(step, group_id);
         } else if self.elect_leader() {
@@ -150,7 +150,7 @@ impl ClassicGroup {
     }
 
     /// Dynamic members that did not join again are gone; static ones stay until their session ends.
-    fn remove_absentees(&mut self, step: &mut Step<'_>) {
+    fn remove_absentees(&mut self, step: &mut Step<'_>, group_id: &Str) {
         let absent = |member: &Member| {
             member.instance_id.is_none() && !matches!(member.state(), MemberState::Joining { .. })
         };
@@ -158,7 +158,7 @@ impl ClassicGroup {
             let absent: Vec<MemberNo> =
                 self.members.iter().filter(|(_, member)| absent(member)).map(|(no, _)| no).collect();
             for no in absent {
-                self.remove(step, no);
+                self.dismiss(step, group_id, no, Departure::NotJoined);
             }
         }
     }
@@ -221,8 +221,16 @@ impl ClassicGroup {
         Subscribed::Topics(topics)
     }
 
+    /// Takes a member out, and says why.
+    pub(super) fn dismiss(&mut self, step: &mut Step<'_>, group_id: &Str, no: MemberNo, why: Departure) {
+        if let Some(member) = self.members.get(no) {
+            step.gone(group_id, &member.id, why);
+        }
+        self.remove(step, no);
+    }
+
     /// Takes a member out and answers what it has parked. Whoever calls sees to what follows from it.
-    pub(super) fn remove(&mut self, step: &mut Step<'_>, no: MemberNo) {
+    fn remove(&mut self, step: &mut Step<'_>, no: MemberNo) {
         let Some(member) = self.members.remove(no) else {
             return;
         };

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::member::{Member, MemberNo, MemberState};
 use super::rebalance::Reason;
 use super::{ClassicGroup, Gathering, Phase};
-use crate::group::step::Step;
+use crate::group::step::{Departure, Step};
 use crate::mutant::{Mutant, is_on};
 use crate::protocol::Str;
 
@@ -40,7 +40,7 @@ impl ClassicGroup {
     }
 
     fn session_over(&mut self, step: &mut Step<'_>, group_id: &Str, no: MemberNo) {
-        self.remove(step, no);
+        self.dismiss(step, group_id, no, Departure::SessionOver);
         self.membership_shrank(step, group_id, Reason::of("a session is over"));
     }
 
@@ -49,7 +49,7 @@ impl ClassicGroup {
         let silent = |(_, member): &(MemberNo, &Member)| member.state() == MemberState::AwaitingSync;
         let silent: Vec<MemberNo> = self.members.iter().filter(silent).map(|(no, _)| no).collect();
         for no in silent {
-            self.remove(step, no);
+            self.dismiss(step, group_id, no, Departure::NotSynced);
         }
         self.membership_shrank(step, group_id, Reason::of("members did not ask for their assignments"));
     }

@@ -1,5 +1,6 @@
 //! The group epoch: it rises when subscriptions or the topics subscribed to have changed, and stands for both.
 
+use alloc::format;
 use alloc::vec::Vec;
 use core::hash::Hasher;
 
@@ -8,6 +9,7 @@ use siphasher::sip::SipHasher13;
 use super::{ConsumerGroup, writing};
 use crate::catalogue::image::{Image, Topic};
 use crate::group::step::Step;
+use crate::machine::Level;
 use crate::protocol::Str;
 
 impl ConsumerGroup {
@@ -17,6 +19,11 @@ impl ConsumerGroup {
         self.run.topics_seen = Some(step.image.change_number());
         if must_rise || hash != self.metadata_hash {
             let epoch = self.epoch.saturating_add(1);
+            let why = match must_rise {
+                true => "its members or their subscriptions have changed",
+                false => "topics that it reads have changed",
+            };
+            step.note(Level::Debug, format!("group {group_id:?}: epoch {epoch}: {why}"));
             self.put(step, writing::epoch(group_id, Some((epoch, hash))));
         }
         if self.has_partition_metadata {

@@ -7,7 +7,7 @@ use super::admission::{Refusal, fenced_instance, no_group, unknown_instance, unk
 use super::member::STATIC_LEAVE_EPOCH;
 use super::{ConsumerGroup, writing};
 use crate::group::record::GroupRecord;
-use crate::group::step::Step;
+use crate::group::step::{Departure, Step};
 use crate::protocol::Str;
 use crate::protocol::consumer_group_heartbeat::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse,
@@ -28,6 +28,7 @@ impl ConsumerGroup {
         if request.member_epoch == STATIC_LEAVE_EPOCH {
             self.leave_for_a_while(step, group_id, &id);
         } else {
+            step.gone(group_id, &id, Departure::Left);
             self.remove_members(step, group_id, &[id]);
         }
         Ok(ConsumerGroupHeartbeatResponse {
@@ -100,6 +101,7 @@ impl ConsumerGroup {
         new: &Str,
     ) {
         let Some(member) = self.members.get(old) else { return };
+        step.gone(group_id, old, Departure::Replaced);
         let (description, standing) = (member.description.clone(), member.standing.taken_over());
         let target = self.targets.get(old).cloned().unwrap_or_default();
         self.put_member_tombstones(step, group_id, old);

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::ConsumerGroup;
 use super::member::MemberNo;
-use crate::group::step::Step;
+use crate::group::step::{Departure, Step};
 use crate::mutant::{Mutant, is_on};
 use crate::protocol::Str;
 use crate::time::Instant;
@@ -34,15 +34,26 @@ impl ConsumerGroup {
     /// Does all that is due. Members that go at the same time go together: the epoch rises once.
     pub fn tick(&mut self, step: &mut Step<'_>, group_id: &Str) {
         self.begin();
-        let mut gone: Vec<Str> = Vec::new();
+        let mut late: Vec<(MemberNo, Departure)> = Vec::new();
         while let Some(timer) = self.run.timers.pop_due(step.now.mono) {
             match timer {
                 ConsumerTimer::Session(_) if is_on(Mutant::ConsumerSessionNeverEnds) => {}
-                ConsumerTimer::Session(no) | ConsumerTimer::Rejoin(no) | ConsumerTimer::Sync(no) => {
-                    gone.extend(self.numbers.get(&no).cloned());
+                ConsumerTimer::Session(no) => late.push((no, Departure::SessionOver)),
+                ConsumerTimer::Rejoin(no) => late.push((no, Departure::NotJoined)),
+                ConsumerTimer::Sync(no) => late.push((no, Departure::NotSynced)),
+                ConsumerTimer::Revocation(no) if self.is_too_slow(no) => {
+                    late.push((no, Departure::NotRevoked));
                 }
-                ConsumerTimer::Revocation(no) => gone.extend(self.too_slow(no)),
+                ConsumerTimer::Revocation(_) => {}
                 ConsumerTimer::Resolution => self.go_on_resolving(step, group_id),
+            }
+        }
+        let mut gone: Vec<Str> = Vec::new();
+        for (no, why) in late {
+            // One member may be late for two things.
+            if let Some(id) = self.numbers.get(&no).filter(|id| !gone.contains(id)) {
+                step.gone(group_id, id, why);
+                gone.push(id.clone());
             }
         }
         self.remove_members(step, group_id, &gone);
@@ -106,10 +117,10 @@ impl ConsumerGroup {
         self.run.timers.clear(ConsumerTimer::Revocation(no));
     }
 
-    /// The member, if it still has the epoch at which its time to revoke began.
-    fn too_slow(&mut self, no: MemberNo) -> Option<Str> {
-        let since = self.run.revoking_since.remove(&no)?;
-        let id = self.numbers.get(&no)?;
-        self.members.get(id).filter(|member| member.standing.epoch == since).map(|member| member.id.clone())
+    /// Whether a member still has the epoch at which its time to revoke began.
+    fn is_too_slow(&mut self, no: MemberNo) -> bool {
+        let since = self.run.revoking_since.remove(&no);
+        let member = self.numbers.get(&no).and_then(|id| self.members.get(id));
+        member.is_some_and(|member| since == Some(member.standing.epoch))
     }
 }

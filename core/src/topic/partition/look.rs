@@ -26,6 +26,15 @@ impl Partition {
         }
     }
 
+    /// After a step of a debug build: what is cheap to check of the partition that was touched.
+    pub(super) fn check_touched(&self) {
+        if let Phase::Ready(ready) = &self.phase
+            && cfg!(debug_assertions)
+        {
+            ready.check_offsets();
+        }
+    }
+
     /// Asserts what must hold after each step.
     ///
     /// # Panics

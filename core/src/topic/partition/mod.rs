@@ -100,6 +100,7 @@ impl Partition {
             Phase::Ready(ready) => {
                 ready.ask(owner, asker, question);
                 self.reopen_if_failed(owner);
+                self.check_touched();
             }
         }
     }
@@ -122,6 +123,7 @@ impl Partition {
                     ready::answer_without_state(owner, wait, outcome);
                 }
                 self.reopen_if_failed(owner);
+                self.check_touched();
             }
         }
     }

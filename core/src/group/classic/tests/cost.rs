@@ -130,6 +130,9 @@ fn signs_of_life_are_for_their_member_alone() {
     lab.world.pass(5_000);
     let (group, id) = (&mut lab.group, &lab.id);
     let ((), effects) = lab.world.step(|step| group.tick(step, id));
-    assert_eq!((group.members().count(), effects.notes.len()), (10, 1));
+    let rebalances = effects.notes.iter().filter(|(_, text)| text.contains("rebalance")).count();
+    assert_eq!((group.members().count(), rebalances), (10, 1));
+    // Each of those who went, and why, and the one rebalance.
+    assert_eq!(effects.notes.len(), 91);
     assert!(visits(&lab) <= 4 * 100);
 }
