@@ -46,7 +46,7 @@ fn command(random: &mut Random, open: &mut Vec<FileHandle>, handles: &mut u64) -
             let at = random.below(3000) as u64;
             let pieces = (0..parts).map(|_| {
                 let len = random.below(40);
-                Bytes::from(vec![random.next() as u8; len])
+                Bytes::from(vec![random.number() as u8; len])
             });
             FileCommand::Write { handle, at, pieces: pieces.collect() }
         }
@@ -187,7 +187,7 @@ fn tear_the_journal(root: &Path, random: &mut Random) {
     let used = contents.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     let mut torn = contents[..used].to_vec();
     // A later group begins like one before it did.
-    torn.extend((0..random.below(900)).map(|_| random.next() as u8));
+    torn.extend((0..random.below(900)).map(|_| random.number() as u8));
     torn.resize(contents.len().max(torn.len()), 0);
     let mut file = std::fs::File::create(&newest).unwrap();
     file.write_all(&torn).unwrap();

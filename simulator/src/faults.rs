@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::network::Conditions;
@@ -52,6 +53,21 @@ impl FaultKind {
         FaultKind::FullDisk,
         FaultKind::SlowDisk,
     ];
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl FromStr for FaultKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<FaultKind, String> {
+        let found = FaultKind::ALL.into_iter().find(|kind| kind.to_string() == text);
+        found.ok_or_else(|| format!("no kind of fault; there are {:?}", FaultKind::ALL))
+    }
 }
 
 /// The faults of one run.

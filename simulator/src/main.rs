@@ -1,15 +1,17 @@
-//! `kelpgate-sim`: runs seeds, and shows one of them step by step.
+//! `kelpgate-sim`: runs seeds, shows one of them step by step, and makes failing ones smaller.
 #![forbid(unsafe_code)]
+
+mod seeds;
 
 use std::io::BufWriter;
 use std::ops::RangeInclusive;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
-use kelpgate_simulator::run::{Plan, Report};
+use kelpgate_simulator::run::Report;
+use kelpgate_simulator::shrink::{Reduction, reduced, shrink};
 use kelpgate_simulator::transcript::Transcript;
 
 /// Runs Kelpgate in virtual time, with everything going wrong.
@@ -22,21 +24,29 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run seeds.
-    Run {
-        /// From the first to the last, both included: `1..1000`.
-        #[arg(long, value_parser = parse_seeds, conflicts_with = "seed", required_unless_present = "seed")]
-        seeds: Option<RangeInclusive<u64>>,
-        /// Only this one.
-        #[arg(long)]
-        seed: Option<u64>,
-        /// Print a line for each step.
-        #[arg(long, requires = "seed")]
-        log: bool,
-        /// Seeds at the same time.
-        #[arg(long, default_value_t = 1)]
-        jobs: usize,
-    },
+    /// Run seeds: many, with a table at the end, or one, step by step if wanted.
+    Run(Run),
+}
+
+#[derive(Debug, Args)]
+struct Run {
+    /// From the first to the last, both included: `1..1000`.
+    #[arg(long, value_parser = parse_seeds, conflicts_with = "seed", required_unless_present = "seed")]
+    seeds: Option<RangeInclusive<u64>>,
+    /// Only this one.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Print a line for each step.
+    #[arg(long, requires = "seed")]
+    log: bool,
+    /// Seeds at the same time.
+    #[arg(long, default_value_t = 1)]
+    jobs: usize,
+    /// Runs that may be spent on making a failing one smaller.
+    #[arg(long, default_value_t = 100)]
+    shrink: usize,
+    #[command(flatten)]
+    reduction: Reduction,
 }
 
 fn parse_seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
@@ -46,50 +56,40 @@ fn parse_seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
 }
 
 fn main() -> ExitCode {
-    let Cli { command: Command::Run { seeds, seed, log, jobs } } = Cli::parse();
+    let Cli { command: Command::Run(run) } = Cli::parse();
+    // A panic is a violation like others, and told like others.
     std::panic::set_hook(Box::new(|_| {}));
-    let seeds = seeds.or_else(|| seed.map(|seed| seed..=seed)).unwrap_or(1..=0);
-    if run(seeds, log, jobs) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let good = match (&run.seeds, run.seed) {
+        (Some(seeds), _) => seeds::run(seeds.clone(), &run.reduction, run.jobs, run.shrink),
+        (None, Some(seed)) => one(seed, &run),
+        (None, None) => unreachable!("one of the two is required"),
+    };
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn run(seeds: RangeInclusive<u64>, log: bool, jobs: usize) -> bool {
-    let next = AtomicU64::new(*seeds.start());
-    let failures = AtomicU64::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..jobs.max(1) {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed > *seeds.end() {
-                        return;
-                    }
-                    if !run_one(seed, log) {
-                        failures.fetch_add(1, Ordering::Relaxed);
-                    }
-                }
-            });
-        }
-    });
-    failures.into_inner() == 0
-}
-
-fn run_one(seed: u64, log: bool) -> bool {
-    let transcript = match log {
+/// Runs one seed; says whether every promise was kept.
+fn one(seed: u64, run: &Run) -> bool {
+    let plan = reduced(seed, &run.reduction);
+    let transcript = match run.log {
         true => Transcript::to(Box::new(BufWriter::new(std::io::stdout()))),
         false => Transcript::default(),
     };
-    let plan = Plan::draw(seed);
+    if run.log {
+        println!("seed {seed}: {plan}");
+    }
     let began = Instant::now();
     let report = plan.run(transcript);
-    let took = began.elapsed();
-    let Report { violation, hash, steps, turns, events, simulated } = &report;
-    let times = simulated.as_secs_f64() / took.as_secs_f64();
-    println!(
-        "seed {seed}: {simulated:.1?} in {took:.3?} ({times:.0}x), {steps} steps, {turns} turns, {events} events, \
-         hash {hash:016x}"
-    );
-    if let Some(violation) = violation {
-        println!("seed {seed} FAILED: {violation}\n  reproduce: kelpgate-sim run --seed {seed} --log");
+    // What the clock of the machine says does not belong to the transcript.
+    eprintln!("took {:.3?}", began.elapsed());
+    println!("{}", seeds::line(seed, &report));
+    if report.violation.is_some() && !run.log {
+        tell_smaller(seed, &run.reduction, &report, run.shrink);
     }
-    violation.is_none()
+    report.violation.is_none()
+}
+
+/// Prints the command that shows a failure in as few steps as could be found.
+fn tell_smaller(seed: u64, reduction: &Reduction, failed: &Report, runs: usize) {
+    let (smaller, report) = shrink(seed, reduction, failed, runs);
+    println!("  reproduce: kelpgate-sim run --seed {seed}{smaller} --log   ({} steps)", report.steps);
 }

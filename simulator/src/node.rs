@@ -176,7 +176,7 @@ impl Node {
     /// # Errors
     /// When the data folder cannot be used.
     pub fn start(&mut self, now: Instant, wants: &mut Vec<Want>) -> Result<(), RecoveryError> {
-        let recovered = recover(&mut self.disk, self.random.next())?;
+        let recovered = recover(&mut self.disk, self.random.number())?;
         self.boots += 1;
         self.phase = Phase::Starting;
         let shards = self.options.shards;

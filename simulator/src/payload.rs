@@ -39,7 +39,7 @@ impl Value {
         chance.fill(&mut filling);
         let mut value = [self.client.to_be_bytes(), self.number.to_be_bytes()].concat();
         value.append(&mut filling);
-        let header = (!chance.chance(2)).then(|| chance.next().to_be_bytes().to_vec());
+        let header = (!chance.chance(2)).then(|| chance.number().to_be_bytes().to_vec());
         Parts { key, value, header }
     }
 

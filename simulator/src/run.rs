@@ -1,6 +1,7 @@
 //! One run from one seed: a world is drawn; for a while everything may go wrong; then it heals, and everything that was
 //! promised is demanded.
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -152,6 +153,18 @@ impl Plan {
             max_bytes: 1 << 20,
             endless: false,
         }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Plan { nodes, shards, safety, swarm, topics, clients, .. } = self;
+        write!(f, "{nodes} nodes of {shards} shards, faults for {safety:?}: {swarm}")?;
+        topics.iter().try_for_each(|topic| {
+            write!(f, "\n  topic {} of {} partitions {:?}", topic.name, topic.partitions, topic.configs)
+        })?;
+        let clients = clients.iter().enumerate();
+        clients.into_iter().try_for_each(|(place, client)| write!(f, "\n  client {place}: {client:?}"))
     }
 }
 

@@ -174,7 +174,7 @@ impl Model {
 
     fn snapshot(&mut self, node: &mut Node, number: usize) {
         let log = log_id(number as u32);
-        let state = Bytes::from(format!("state {}", self.random.next()));
+        let state = Bytes::from(format!("state {}", self.random.number()));
         let snapshot = Snapshot { offset: self.logs[number].next, state };
         let ticket = node.submit(log, StorageCommand::SaveSnapshot { log, snapshot: snapshot.clone() });
         self.logs[number].snapshots.push((ticket, snapshot));

@@ -431,7 +431,7 @@ fn apply_part(contents: &mut Vec<u8>, change: Change, random: &mut Random) {
                     _ if all => {}
                     0 => part.truncate(random.below(end - done)),
                     1 if at + done >= contents.len() => {
-                        part.iter_mut().for_each(|byte| *byte = random.next() as u8)
+                        part.iter_mut().for_each(|byte| *byte = random.number() as u8)
                     }
                     1..=6 => part.clear(),
                     _ => {}
