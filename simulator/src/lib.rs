@@ -18,6 +18,7 @@ pub mod node;
 pub mod payload;
 pub mod random;
 pub mod run;
+pub mod server;
 pub mod shrink;
 mod strike;
 pub mod transcript;

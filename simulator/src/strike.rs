@@ -48,6 +48,17 @@ impl Disks {
             * self.slow.get(&id).copied().unwrap_or(1)
     }
 
+    /// So many file commands of a node are going to fail.
+    pub fn fail(&mut self, id: NodeId, count: usize) {
+        self.touch();
+        self.failing.insert(id, count);
+    }
+
+    /// Something is wrong with a disk.
+    pub fn touch(&mut self) {
+        self.touched = true;
+    }
+
     /// All disks work again.
     pub fn heal(&mut self, nodes: &mut [Node]) {
         self.failing.clear();
@@ -136,16 +147,15 @@ impl World {
                 }
             }
             FaultKind::FileErrors => {
-                self.disks.touched = true;
                 let count = 1 + self.random.below(4);
-                self.disks.failing.insert(id, count);
+                self.disks.fail(id, count);
             }
             FaultKind::FailedSync => {
-                self.disks.touched = true;
+                self.disks.touch();
                 self.nodes[id].disk.faults.fail_sync_after = Some(self.random.below(3));
             }
             _ => {
-                self.disks.touched = true;
+                self.disks.touch();
                 let faults = &mut self.nodes[id].disk.faults;
                 faults.capacity = match faults.capacity {
                     None => Some(0),

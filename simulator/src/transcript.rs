@@ -25,6 +25,11 @@ impl Transcript {
         Transcript { lines: Some(lines), ..Transcript::default() }
     }
 
+    /// Whether anybody reads the lines.
+    pub fn is_read(&self) -> bool {
+        self.lines.is_some()
+    }
+
     /// A step: `numbers` say what it was, `line` says so to a person.
     pub fn note<T: Display>(&mut self, now: Instant, numbers: &[u64], line: impl FnOnce() -> T) {
         self.hash.write_u64(now.0);

@@ -126,6 +126,20 @@ impl World {
         client
     }
 
+    /// Starts a node that is down.
+    ///
+    /// # Errors
+    /// When a promise is broken.
+    pub fn start_node(&mut self, id: NodeId) -> Result<(), Violation> {
+        self.start(id)
+    }
+
+    /// Has a client woken now: somebody outside has something for it.
+    pub fn poke(&mut self, client: ClientId) {
+        self.seats[client].alarm = Some(self.now);
+        self.agenda.put(self.now, Due::Client(client));
+    }
+
     /// The time.
     pub fn now(&self) -> Instant {
         self.now
@@ -290,13 +304,13 @@ impl World {
     fn work(&mut self, id: NodeId, shard: usize, lane: Lane) -> Result<(), Violation> {
         let Some(command) = self.nodes[id].next_command(shard, lane) else { return Ok(()) };
         let error = self.disks.error(id, command);
-        let kind = name_of(command);
+        let line = self.transcript.is_read().then(|| told(command)).unwrap_or_default();
         let mut wants = Vec::new();
         if self.nodes[id].work(self.now, shard, lane, error.clone(), &mut wants).is_some() {
             let numbers = [4, id as u64, shard as u64, lane as u64, u64::from(error.is_some())];
             self.transcript.note(self.now, &numbers, || match error {
-                None => format!("{id}/{shard} {lane:?} {kind}"),
-                Some(error) => format!("{id}/{shard} {lane:?} {kind} fails: {error}"),
+                None => format!("{id}/{shard} {lane:?} {line}"),
+                Some(error) => format!("{id}/{shard} {lane:?} {line} fails: {error}"),
             });
         }
         self.carry_out(id, wants)
@@ -541,7 +555,12 @@ fn brief(message: &impl std::fmt::Debug) -> String {
     text
 }
 
-fn name_of(command: &FileCommand) -> String {
-    let text = format!("{command:?}");
-    text.split([' ', '{']).next().unwrap_or_default().to_owned()
+/// A file command without the bytes it writes.
+fn told(command: &FileCommand) -> String {
+    match command {
+        FileCommand::Write { handle, at, pieces } => {
+            format!("Write {{ handle: {handle:?}, at: {at}, {} bytes }}", pieces.len())
+        }
+        other => format!("{other:?}"),
+    }
 }
