@@ -107,7 +107,7 @@ impl TestServer {
     /// Connections break. The node is down until [`TestServer::restart`].
     pub fn crash(&mut self, survives: Survives) {
         let links = self.world.nodes[0].crash(survives);
-        self.world.went_down(0, links);
+        self.world.went_down(0, links, survives);
     }
 
     /// Starts a node that is down on the disk it left, with so many shards, and waits until it listens.
