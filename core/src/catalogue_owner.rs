@@ -318,7 +318,7 @@ impl CatalogueOwner {
         submit(
             owner,
             Wait::Snapshot { offset },
-            StorageCommand::SaveSnapshot { log: LogId::CATALOGUE, snapshot },
+            StorageCommand::SaveSnapshot { log: LogId::CATALOGUE, snapshot, durable: true },
         );
     }
 }

@@ -36,9 +36,10 @@ pub enum StorageCommand {
     /// one segment named `segment`, in steps, so that no step holds much memory. Compaction leaves segments small; were
     /// they not joined, their number would grow without end. One replacement of a log is under way at a time.
     Rewrite { log: LogId, segment: i64, last: i64, step: RewriteStep },
-    /// Keeps the machine's own state of a log as of `snapshot.offset`; only the newest is kept. It may be lost in a
-    /// crash, never damaged: an older one, or none, is found then.
-    SaveSnapshot { log: LogId, snapshot: Snapshot },
+    /// Keeps the machine's own state of a log as of `snapshot.offset`; only the newest is kept. One that is `durable` is on
+    /// disk before the answer: the log below may be trimmed. Any other may be lost in a crash, never damaged: an older one,
+    /// or none, is found then.
+    SaveSnapshot { log: LogId, snapshot: Snapshot, durable: bool },
     /// Removes a log and everything kept with it, durably.
     Delete { log: LogId },
     /// Lists every log there is, with its size: for clean-up after a crash and for DescribeLogDirs.

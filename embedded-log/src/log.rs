@@ -180,7 +180,9 @@ impl Log {
             StorageCommand::Rewrite { log, segment, last, step } => {
                 self.rewrite(ticket, log, (segment, last), step, out);
             }
-            StorageCommand::SaveSnapshot { log, snapshot } => self.save_snapshot(ticket, log, snapshot, out),
+            StorageCommand::SaveSnapshot { log, snapshot, durable } => {
+                self.save_snapshot(ticket, log, snapshot, durable, out);
+            }
             StorageCommand::List => {
                 let logs =
                     self.logs.values().map(|log| LogInfo { log: log.id, bytes: log.bytes() }).collect();

@@ -28,6 +28,7 @@ pub(crate) enum Then {
         ticket: Ticket,
         log: LogId,
         offset: i64,
+        durable: bool,
     },
     SnapshotPlaced {
         ticket: Ticket,
@@ -106,8 +107,8 @@ impl Log {
             Then::FoldersSynced => self.folders_synced(whole, out),
             Then::ManifestWritten => self.manifest_written(now, whole, out),
             Then::ManifestPlaced => self.manifest_placed(now, whole, out),
-            Then::SnapshotWritten { ticket, log, offset } => {
-                self.snapshot_written(ticket, (log, offset), whole, out)
+            Then::SnapshotWritten { ticket, log, offset, durable } => {
+                self.snapshot_written(ticket, (log, offset, durable), whole, out)
             }
             Then::SnapshotPlaced { ticket, log, offset } => {
                 self.snapshot_placed(ticket, (log, offset), whole, out)

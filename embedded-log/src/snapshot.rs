@@ -1,7 +1,7 @@
 //! Opening a log, and the machine's own state kept with it.
 //!
-//! A snapshot file is `magic (8), offset (8), state, crc-32c (4)`. It is written beside the older one and renamed, and
-//! not synced: what a crash leaves of it fails its checksum, and the log is opened without.
+//! A snapshot file is `magic (8), offset (8), state, crc-32c (4)`. It is written beside the older one and renamed.
+//! Unless it is to be durable it is not synced: what a crash leaves of it fails its checksum, and the log is opened without.
 
 use alloc::vec::Vec;
 
@@ -146,6 +146,7 @@ impl Log {
         ticket: Ticket,
         log: LogId,
         snapshot: Snapshot,
+        durable: bool,
         out: &mut LogOutbox,
     ) {
         if self.partition(log).is_none() {
@@ -155,14 +156,19 @@ impl Log {
         let handle = self.files.new_handle();
         let offset = snapshot.offset;
         let path = layout::unfinished(&LogFile::Snapshot(offset).path(log));
-        let commands = write_whole(handle, path, encode(&snapshot), false);
-        self.sequence(Lane::Background, commands, Then::SnapshotWritten { ticket, log, offset }, out);
+        let commands = write_whole(handle, path, encode(&snapshot), durable);
+        self.sequence(
+            Lane::Background,
+            commands,
+            Then::SnapshotWritten { ticket, log, offset, durable },
+            out,
+        );
     }
 
     pub(crate) fn snapshot_written(
         &mut self,
         ticket: Ticket,
-        (log, offset): (LogId, i64),
+        (log, offset, durable): (LogId, i64, bool),
         outcome: Result<(), FileError>,
         out: &mut LogOutbox,
     ) {
@@ -171,7 +177,10 @@ impl Log {
             return;
         }
         let path = LogFile::Snapshot(offset).path(log);
-        let commands = Vec::from([FileCommand::Rename { from: layout::unfinished(&path), to: path }]);
+        let mut commands = Vec::from([FileCommand::Rename { from: layout::unfinished(&path), to: path }]);
+        if durable {
+            commands.push(FileCommand::SyncFolder { path: layout::log_folder(log) });
+        }
         self.sequence(Lane::Background, commands, Then::SnapshotPlaced { ticket, log, offset }, out);
     }
 

@@ -2,8 +2,10 @@
 
 mod support;
 
-use kelpgate_core::storage::{StorageCommand, StorageError, StorageReply};
-use kelpgate_simulator::disk::SimDisk;
+use bytes::Bytes;
+use kelpgate_core::storage::{Snapshot, StorageCommand, StorageError, StorageReply};
+use kelpgate_simulator::disk::{SimDisk, Survives};
+use kelpgate_simulator::random::Random;
 use support::batch::{append, rolling};
 use support::drive::{Node, log_id};
 
@@ -80,4 +82,25 @@ fn appends_must_follow_the_end() {
     assert!(matches!(answer, Err(StorageError::Other(_))), "{answer:?}");
     append_ok(&mut node, 0, append(7, 1, 0, 10));
     assert!(node.read(log, 5).unwrap() == append(7, 1, 0, 10).batches.concat());
+}
+
+/// The log below a durable snapshot may be trimmed: when the power goes then, one of the two must be there.
+#[test]
+fn a_durable_snapshot_outlives_the_log_that_it_stands_for() {
+    let mut node = start();
+    let log = log_id(0);
+    append_ok(&mut node, 0, append(0, 5, 0, 100));
+    for (offset, next) in [(5, 5), (10, 10)] {
+        append_ok(&mut node, 0, append(next, 5, next, 100));
+        let snapshot = Snapshot { offset, state: Bytes::from(vec![offset as u8; 40]) };
+        let save = StorageCommand::SaveSnapshot { log, snapshot, durable: true };
+        assert_eq!(node.run(log, save), Ok(StorageReply::SnapshotSaved));
+        assert_eq!(node.run(log, StorageCommand::Trim { log, start: offset }), Ok(StorageReply::Trimmed));
+    }
+    let mut disk = node.disk.clone();
+    disk.crash(Survives::Nothing, &mut Random::new(1));
+    let mut node = Node::start(disk, 1, 2, |_| {});
+    let StorageReply::Opened(opened) = node.run(log, StorageCommand::Open { log }).unwrap() else { panic!() };
+    assert_eq!((opened.start, opened.end), (10, 15));
+    assert_eq!(opened.snapshot.map(|snapshot| snapshot.offset), Some(10));
 }

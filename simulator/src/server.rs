@@ -23,8 +23,8 @@ mod loopback;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kelpgate_core::inspect::ShardView;
 use kelpgate_core::inquiry::{AdminAnswer, AdminQuestion};
+use kelpgate_core::inspect::ShardView;
 use kelpgate_core::time::Instant;
 use kelpgate_log::Sync;
 
@@ -133,7 +133,11 @@ impl TestServer {
 
     /// What each shard holds: partitions, groups with their members, connections, counts. Empty while the node is down.
     pub fn look(&self) -> Vec<ShardView> {
-        self.world.nodes[0].shards().filter_map(|shard| shard.gateway()).map(|gateway| gateway.look()).collect()
+        self.world.nodes[0]
+            .shards()
+            .filter_map(|shard| shard.gateway())
+            .map(|gateway| gateway.look())
+            .collect()
     }
 
     /// Asks the node as its administrator.

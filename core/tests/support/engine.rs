@@ -98,7 +98,7 @@ impl Engine {
                 StorageReply::Trimmed
             }
             StorageCommand::Rewrite { .. } => return Err(StorageError::Other("not in these tests".into())),
-            StorageCommand::SaveSnapshot { log, snapshot } => {
+            StorageCommand::SaveSnapshot { log, snapshot, durable: _ } => {
                 self.logs.entry(log).or_default().snapshot = Some(snapshot);
                 StorageReply::SnapshotSaved
             }

@@ -176,7 +176,8 @@ impl Model {
         let log = log_id(number as u32);
         let state = Bytes::from(format!("state {}", self.random.number()));
         let snapshot = Snapshot { offset: self.logs[number].next, state };
-        let ticket = node.submit(log, StorageCommand::SaveSnapshot { log, snapshot: snapshot.clone() });
+        let ticket = node
+            .submit(log, StorageCommand::SaveSnapshot { log, snapshot: snapshot.clone(), durable: false });
         self.logs[number].snapshots.push((ticket, snapshot));
     }
 

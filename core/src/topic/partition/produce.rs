@@ -170,7 +170,7 @@ impl Ready {
         let offset = self.high_watermark;
         self.state.producers.settle(offset);
         let snapshot = snapshot::encode(owner.now, &self.state);
-        let command = StorageCommand::SaveSnapshot { log: self.log, snapshot };
+        let command = StorageCommand::SaveSnapshot { log: self.log, snapshot, durable: false };
         owner.store(self.log, Wait::Snapshot { offset }, command);
     }
 }
