@@ -192,11 +192,13 @@ fn draw_producer(random: &mut Random, topics: &[(Str, i32)]) -> ProducerOptions 
 }
 
 fn draw_reader(random: &mut Random, topics: &[(Str, i32)]) -> ReaderOptions {
+    let max_bytes = *random.pick(&[1_000, 50_000, 1 << 20]);
     ReaderOptions {
         topics: topics.to_vec(),
         max_wait: Duration::from_millis(random.within(0..=2_000)),
-        min_bytes: *random.pick(&[1, 1, 100, 10_000]),
-        max_bytes: *random.pick(&[1_000, 50_000, 1 << 20]),
+        // Who waits for more than it takes reads little in a long time.
+        min_bytes: (*random.pick(&[1, 1, 100, 10_000])).min(max_bytes / 10),
+        max_bytes,
         endless: true,
     }
 }

@@ -266,8 +266,9 @@ impl World {
         });
         match started {
             Ok(()) => self.carry_out(id, wants),
-            // Whoever runs it tries again; the disk may have room by then.
+            // The process ends, and whoever runs it tries again: the disk may work by then.
             Err(_) if !self.disks.are_well() => {
+                self.nodes[id].disk.close_all();
                 self.agenda.put(self.now + Duration::from_secs(1), Due::Start(id));
                 Ok(())
             }
