@@ -203,6 +203,10 @@ impl World {
         self.network.go_down(Instant::default());
         self.disks.heal(&mut self.nodes);
         self.transcript.note(self.now, &[1], || "the world heals");
+        // What a log says after some failures: no appends before the next start.
+        if !self.disks.are_well() {
+            (0..self.nodes.len()).for_each(|id| self.kill(id, Survives::All));
+        }
         for check in &mut self.checks {
             check.healed(self.now);
         }
@@ -362,7 +366,7 @@ impl World {
             return Err(Violation { check: "a well node goes on", what: text });
         }
         self.transcript.note(self.now, &[7], || format!("node {id} gives up: {text}"));
-        self.kill(id, crate::disk::Survives::All);
+        self.kill(id, Survives::All);
         Ok(())
     }
 
