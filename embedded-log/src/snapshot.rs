@@ -179,7 +179,10 @@ impl Log {
         let path = LogFile::Snapshot(offset).path(log);
         let mut commands = Vec::from([FileCommand::Rename { from: layout::unfinished(&path), to: path }]);
         if durable {
-            commands.push(FileCommand::SyncFolder { path: layout::log_folder(log) });
+            // The folder itself may be so new that its name is not on disk.
+            for path in [layout::log_folder(log), layout::TOPICS.into(), layout::ROOT.into()] {
+                commands.push(FileCommand::SyncFolder { path });
+            }
         }
         self.sequence(Lane::Background, commands, Then::SnapshotPlaced { ticket, log, offset }, out);
     }
