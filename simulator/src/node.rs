@@ -120,6 +120,8 @@ pub struct Node {
     pub clock: Clock,
     pub disk: SimDisk,
     pub phase: Phase,
+    /// Host and port that clients are told.
+    pub advertised: (String, i32),
     /// Starts so far.
     pub boots: u64,
     seats: Vec<Seat>,
@@ -163,6 +165,7 @@ impl Node {
             clock,
             disk: SimDisk::default(),
             phase: Phase::Down,
+            advertised: ("node".into(), 9092),
             boots: 0,
             seats: Vec::new(),
             conns: BTreeMap::new(),
@@ -189,7 +192,7 @@ impl Node {
             let settings = Settings {
                 shard,
                 shards,
-                advertised: vec![("node".into(), 9092)],
+                advertised: vec![self.advertised.clone()],
                 log_dir: "/data".into(),
                 properties: self.options.properties.clone(),
                 seed,

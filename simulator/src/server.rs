@@ -50,6 +50,8 @@ pub struct ServerOptions {
     pub shards: u16,
     /// Kafka's broker properties, and Kelpgate's own.
     pub properties: BTreeMap<String, String>,
+    /// Host and port that clients are told: where a [`Loopback`] listens.
+    pub advertised: (String, i32),
     /// Everything that is left to chance follows from this.
     pub seed: u64,
     /// Milliseconds since 1970 when the node starts.
@@ -59,7 +61,13 @@ pub struct ServerOptions {
 impl Default for ServerOptions {
     /// One shard, defaults, and always the same chance.
     fn default() -> ServerOptions {
-        ServerOptions { shards: 1, properties: BTreeMap::new(), seed: 1, wall_ms: 1_700_000_000_000 }
+        ServerOptions {
+            shards: 1,
+            properties: BTreeMap::new(),
+            advertised: ("node".into(), 9092),
+            seed: 1,
+            wall_ms: 1_700_000_000_000,
+        }
     }
 }
 
@@ -76,9 +84,11 @@ impl TestServer {
     pub fn start(options: ServerOptions) -> Result<TestServer, Violation> {
         let mut random = Random::new(options.seed);
         let mut world = World::new(Swarm::calm(), Vec::new(), Transcript::default(), random.fork());
-        let ServerOptions { shards, properties, wall_ms, .. } = options;
+        let ServerOptions { shards, properties, wall_ms, advertised, .. } = options;
         let node = NodeOptions { shards, properties, sync: Sync::Disk };
-        world.add_node(Node::new(node, Clock { skew: 0, wall: wall_ms }, random.fork()));
+        let mut node = Node::new(node, Clock { skew: 0, wall: wall_ms }, random.fork());
+        node.advertised = advertised;
+        world.add_node(node);
         let mut server = TestServer { world };
         server.until_serving()?;
         Ok(server)
