@@ -6,6 +6,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use kelpgate_core::inspect::{GroupKind, GroupView};
+use kelpgate_core::protocol::find_coordinator::FindCoordinatorRequest;
 use kelpgate_core::protocol::join_group::{JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse};
 use kelpgate_core::protocol::{ErrorCode, Response};
 use kelpgate_simulator::server::{Connection, ServerOptions, TestServer};
@@ -13,6 +14,9 @@ use kelpgate_simulator::server::{Connection, ServerOptions, TestServer};
 fn main() -> Result<(), Box<dyn Error>> {
     let mut server = TestServer::start(ServerOptions::default())?;
     let mut client = server.connect()?;
+    // Asking for the coordinator makes the topic that groups are kept in.
+    let whom = FindCoordinatorRequest { key: "g".into(), ..Default::default() };
+    client.ask(&mut server, 3, whom)?;
     // Version 3 of JoinGroup gives a member its id at once.
     let joined = join(&mut server, &mut client)?;
     println!("after {:?}: {} is in generation {}", server.now(), joined.member_id, joined.generation_id);
