@@ -53,6 +53,7 @@ pub struct Polled {
     pub records: Vec<Read>,
     pub high_watermark: i64,
     pub last_stable: i64,
+    /// -1 before version 5, which does not tell.
     pub log_start: i64,
 }
 
@@ -82,12 +83,18 @@ pub enum Observation {
     },
     /// A consumer that was assigned its partitions by hand, or a member, got records.
     Polled(Polled),
+    /// A consumer reads a partition on somewhere else from now on, as it was told to.
+    Sought {
+        place: Place,
+    },
     /// A fetch was answered: how long it waited beside how long it was willing to, and what it brought.
     FetchAnswered {
         waited_nanos: u64,
         max_wait_ms: i32,
         min_bytes: i32,
         bytes: usize,
+        /// Whether a partition had an error, which is told at once.
+        failed: bool,
     },
     /// A member owns these partitions from now on, those it owned before included.
     Owns {

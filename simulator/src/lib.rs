@@ -9,6 +9,7 @@ pub mod agenda;
 pub mod check;
 pub mod client;
 pub mod disk;
+mod draw;
 pub mod faults;
 pub mod history;
 #[cfg(feature = "mutants")]

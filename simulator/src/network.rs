@@ -81,6 +81,8 @@ struct Link {
     /// What is sent either way is lost, and neither side is told.
     silent: bool,
     slow: bool,
+    /// The client reads nothing: what is sent to it stays on the way.
+    deaf: bool,
 }
 
 /// All connections there are.
@@ -142,6 +144,13 @@ impl Network {
         }
     }
 
+    /// From now on nothing of what is sent to the client arrives.
+    pub fn deafen(&mut self, link: LinkId) {
+        if let Some(link) = self.links.get_mut(&link) {
+            link.deaf = true;
+        }
+    }
+
     /// Nothing arrives on this connection for a while.
     pub fn hold(&mut self, link: LinkId, until: Instant) {
         if let Some(link) = self.links.get_mut(&link) {
@@ -197,6 +206,7 @@ impl Network {
     fn put<T: From<Due>>(&mut self, agenda: &mut Agenda<T>, now: Instant, due: Due, arrival: Arrival) {
         let Some(link) = self.links.get_mut(&due.link) else { return };
         let slow = link.slow && due.way == Way::Down;
+        let deaf = link.deaf && due.way == Way::Down;
         let lane = link.lane(due.way);
         if lane.ended {
             return;
@@ -213,7 +223,9 @@ impl Network {
             lane.bytes += bytes.len();
         }
         lane.on_the_way.push_back(arrival);
-        agenda.put(lane.last, due.into());
+        if !deaf {
+            agenda.put(lane.last, due.into());
+        }
     }
 }
 

@@ -1,17 +1,20 @@
 //! One run from one seed: a world is drawn; for a while everything may go wrong; then it heals, and everything that was
 //! promised is demanded.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use kelpgate_core::protocol::Str;
-use kelpgate_core::record::Codec;
 use kelpgate_log::Sync;
 
 use crate::check::{self, Violation};
 use crate::client::Client;
+use crate::client::administrator::{Administrator, AdministratorOptions};
+use crate::client::consumption::{EARLIEST, FetchOptions, Position};
 use crate::client::creator::{Creator, NewTopic};
+use crate::client::hostile::{Hostile, HostileOptions};
+use crate::client::member::{Member, MemberOptions};
 use crate::client::producer::{Producer, ProducerOptions};
 use crate::client::reader::{Reader, ReaderOptions};
 use crate::faults::Swarm;
@@ -30,6 +33,8 @@ pub struct Plan {
     pub liveness: Duration,
     pub nodes: usize,
     pub shards: u16,
+    /// Kafka's broker properties.
+    pub properties: BTreeMap<String, String>,
     pub swarm: Swarm,
     pub topics: Vec<NewTopic>,
     /// Those of each node.
@@ -41,6 +46,9 @@ pub struct Plan {
 pub enum ClientPlan {
     Producer(ProducerOptions),
     Reader(ReaderOptions),
+    Member(MemberOptions),
+    Administrator(AdministratorOptions),
+    Hostile(HostileOptions),
 }
 
 impl ClientPlan {
@@ -48,6 +56,9 @@ impl ClientPlan {
         match self {
             ClientPlan::Producer(options) => Box::new(Producer::new(options.clone())),
             ClientPlan::Reader(options) => Box::new(Reader::new(options.clone())),
+            ClientPlan::Member(options) => Box::new(Member::new(options.clone())),
+            ClientPlan::Administrator(options) => Box::new(Administrator::new(options.clone())),
+            ClientPlan::Hostile(options) => Box::new(Hostile::new(options.clone())),
         }
     }
 }
@@ -66,31 +77,6 @@ pub struct Report {
 }
 
 impl Plan {
-    /// What a seed draws.
-    pub fn draw(seed: u64) -> Plan {
-        let mut random = Random::new(seed);
-        let topics = draw_topics(&mut random);
-        let names: Vec<(Str, i32)> =
-            topics.iter().map(|topic| (topic.name.clone(), topic.partitions)).collect();
-        let mut clients = Vec::new();
-        for _ in 0..1 + random.below(4) {
-            clients.push(ClientPlan::Producer(draw_producer(&mut random, &names)));
-        }
-        for _ in 0..1 + random.below(3) {
-            clients.push(ClientPlan::Reader(draw_reader(&mut random, &names)));
-        }
-        Plan {
-            seed,
-            safety: Duration::from_secs(random.within(5..=40)),
-            liveness: Duration::from_secs(120),
-            nodes: if random.chance(8) { 2 } else { 1 },
-            shards: 1 + random.below(3) as u16,
-            swarm: Swarm::draw(&mut random),
-            topics,
-            clients,
-        }
-    }
-
     /// Lets it happen.
     pub fn run(&self, transcript: Transcript) -> Report {
         let mut random = Random::new(self.seed ^ 0x5eed);
@@ -126,7 +112,8 @@ impl Plan {
     }
 
     fn node(&self, random: &mut Random) -> Node {
-        let options = NodeOptions { shards: self.shards, properties: Default::default(), sync: Sync::Disk };
+        let options =
+            NodeOptions { shards: self.shards, properties: self.properties.clone(), sync: Sync::Disk };
         let skew = random.within(0..=2 * self.swarm.skew) as i64 - self.swarm.skew as i64;
         Node::new(options, Clock { skew, wall: 1_700_000_000_000 }, random.fork())
     }
@@ -146,11 +133,23 @@ impl Plan {
     }
 
     fn audit(&self) -> ReaderOptions {
+        let topics = self.topics.iter().map(|topic| (topic.name.clone(), topic.partitions));
         ReaderOptions {
-            topics: self.topics.iter().map(|topic| (topic.name.clone(), topic.partitions)).collect(),
-            max_wait: Duration::from_millis(100),
-            min_bytes: 1,
-            max_bytes: 1 << 20,
+            topics: topics.collect(),
+            fetch: FetchOptions {
+                version: 12,
+                offsets_version: 7,
+                metadata_version: 12,
+                metadata_age: Duration::from_secs(300),
+                sessions: false,
+                committed: false,
+                max_wait: Duration::from_millis(100),
+                min_bytes: 1,
+                max_bytes: 1 << 20,
+                work: Duration::ZERO,
+            },
+            start: Position::Timestamp(EARLIEST),
+            jumps: None,
             endless: false,
         }
     }
@@ -158,48 +157,13 @@ impl Plan {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Plan { nodes, shards, safety, swarm, topics, clients, .. } = self;
-        write!(f, "{nodes} nodes of {shards} shards, faults for {safety:?}: {swarm}")?;
+        let Plan { nodes, shards, safety, swarm, topics, clients, properties, .. } = self;
+        write!(f, "{nodes} nodes of {shards} shards, faults for {safety:?}: {swarm}\n  {properties:?}")?;
         topics.iter().try_for_each(|topic| {
             write!(f, "\n  topic {} of {} partitions {:?}", topic.name, topic.partitions, topic.configs)
         })?;
         let clients = clients.iter().enumerate();
         clients.into_iter().try_for_each(|(place, client)| write!(f, "\n  client {place}: {client:?}"))
-    }
-}
-
-fn draw_topics(random: &mut Random) -> Vec<NewTopic> {
-    let count = 1 + random.below(3);
-    let one = |number: usize| NewTopic {
-        name: format!("t{number}").into(),
-        partitions: 1 + random.below(4) as i32,
-        configs: Vec::new(),
-    };
-    (0..count).map(one).collect()
-}
-
-fn draw_producer(random: &mut Random, topics: &[(Str, i32)]) -> ProducerOptions {
-    let idempotent = random.chance(2);
-    ProducerOptions {
-        topics: topics.to_vec(),
-        acks: if idempotent { -1 } else { *random.pick(&[-1, -1, 1, 0]) },
-        idempotent,
-        pause: Duration::from_millis(random.within(5..=500)),
-        in_flight: 1 + random.below(5),
-        most_records: 1 + random.below(20),
-        codec: *random.pick(&[Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd]),
-    }
-}
-
-fn draw_reader(random: &mut Random, topics: &[(Str, i32)]) -> ReaderOptions {
-    let max_bytes = *random.pick(&[1_000, 50_000, 1 << 20]);
-    ReaderOptions {
-        topics: topics.to_vec(),
-        max_wait: Duration::from_millis(random.within(0..=2_000)),
-        // Who waits for more than it takes reads little in a long time.
-        min_bytes: (*random.pick(&[1, 1, 100, 10_000])).min(max_bytes / 10),
-        max_bytes,
-        endless: true,
     }
 }
 

@@ -540,6 +540,7 @@ impl World {
                     self.network.send(&mut self.agenda, self.now, Delivery { link, way: Way::Up }, bytes);
                 }
             }
+            Ask::StopReading { link } => self.network.deafen(link),
             Ask::Close { link } => {
                 self.seats[client].closed(link);
                 self.lost(client, link);

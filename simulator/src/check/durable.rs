@@ -75,7 +75,8 @@ impl Check for Durable {
                 self.sent.retain(|_, (place, _)| (place.node, &place.topic) != (*node, topic));
                 Ok(())
             }
-            Observation::FetchAnswered { .. }
+            Observation::Sought { .. }
+            | Observation::FetchAnswered { .. }
             | Observation::Owns { .. }
             | Observation::Lost { .. }
             | Observation::Commit { .. }

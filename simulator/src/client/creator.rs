@@ -31,22 +31,7 @@ impl Creator {
         if self.wanted.is_empty() || !self.line.is_up() || self.line.waiting().len() > 0 {
             return;
         }
-        let topics = self.wanted.iter().map(|topic| CreatableTopic {
-            name: topic.name.clone(),
-            num_partitions: topic.partitions,
-            replication_factor: 1,
-            assignments: Vec::new(),
-            configs: topic
-                .configs
-                .iter()
-                .map(|(name, value)| CreatableTopicConfig {
-                    name: name.clone(),
-                    value: Some(value.clone()),
-                    ..Default::default()
-                })
-                .collect(),
-            ..Default::default()
-        });
+        let topics = self.wanted.iter().map(creatable);
         let request =
             CreateTopicsRequest { topics: topics.collect(), timeout_ms: 5_000, ..Default::default() };
         self.line.send(cx, (), 5, request);
@@ -75,5 +60,22 @@ impl Client for Creator {
 
     fn is_done(&self) -> bool {
         self.wanted.is_empty()
+    }
+}
+
+/// A topic as CreateTopics has it.
+pub(super) fn creatable(topic: &NewTopic) -> CreatableTopic {
+    let configs = topic.configs.iter().map(|(name, value)| CreatableTopicConfig {
+        name: name.clone(),
+        value: Some(value.clone()),
+        ..Default::default()
+    });
+    CreatableTopic {
+        name: topic.name.clone(),
+        num_partitions: topic.partitions,
+        replication_factor: 1,
+        assignments: Vec::new(),
+        configs: configs.collect(),
+        ..Default::default()
     }
 }

@@ -52,6 +52,18 @@ impl<T> Line<T> {
         matches!(self.state, State::Up(_))
     }
 
+    /// Whether this is its connection.
+    pub fn is_on(&self, link: LinkId) -> bool {
+        matches!(self.state, State::Connecting(ours) | State::Up(ours) if ours == link)
+    }
+
+    /// Forgets its connection without closing it, as a machine does that loses power; the requests without an answer are
+    /// given back.
+    pub fn forget(&mut self) -> Vec<T> {
+        self.state = State::Down(Instant::default());
+        self.waiting.drain(..).map(|(what, _)| what).collect()
+    }
+
     /// What the requests without an answer are for, oldest first.
     pub fn waiting(&self) -> impl ExactSizeIterator<Item = &T> {
         self.waiting.iter().map(|(what, _)| what)

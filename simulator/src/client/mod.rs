@@ -1,11 +1,17 @@
 //! Clients: programs without input and output of their own. A client is told what happened and says what it wants; the
 //! world carries it out. They retry, time out and connect again as real clients do, and report what they see.
 
+pub mod administrator;
+pub mod consumption;
 pub mod creator;
+pub mod hostile;
 pub mod line;
+pub mod member;
 pub mod producer;
 pub mod reader;
 mod seat;
+mod session;
+pub mod topics;
 
 use std::time::Duration;
 
@@ -39,6 +45,19 @@ pub enum Happening {
     Healed,
 }
 
+impl Happening {
+    /// The connection it happened on, if it did on one.
+    pub fn link(&self) -> Option<LinkId> {
+        match self {
+            Happening::Connected { link }
+            | Happening::Answered { link, .. }
+            | Happening::Bytes { link, .. }
+            | Happening::Closed { link } => Some(*link),
+            Happening::Started | Happening::Woken | Happening::Healed => None,
+        }
+    }
+}
+
 /// A request that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent {
@@ -67,6 +86,7 @@ pub(crate) enum Ask {
     Connect { link: LinkId },
     Send { link: LinkId, version: i16, request: Box<Request> },
     SendRaw { link: LinkId, bytes: Bytes },
+    StopReading { link: LinkId },
     Close { link: LinkId },
 }
 
@@ -104,6 +124,11 @@ impl Context<'_> {
     /// Sends bytes as they are. From then on what comes back on this connection comes as [`Happening::Bytes`].
     pub fn send_raw(&mut self, link: LinkId, bytes: Bytes) {
         self.asks.push(Ask::SendRaw { link, bytes });
+    }
+
+    /// Reads nothing any more, nor hears of an end, until it closes: what is sent piles up at the node.
+    pub fn stop_reading(&mut self, link: LinkId) {
+        self.asks.push(Ask::StopReading { link });
     }
 
     /// Closes; nothing more is heard of the connection.

@@ -9,8 +9,11 @@ use kelpgate_core::protocol::produce::{PartitionProduceData, ProduceRequest, Top
 use kelpgate_core::protocol::wire::Records;
 use kelpgate_core::protocol::{ErrorCode, Response, Str};
 use kelpgate_core::record::{BatchFields, Codec, Codecs, Limits};
+use kelpgate_core::time::Instant;
+use kelpgate_core::uuid::Uuid;
 
 use super::line::{Line, LineNews};
+use super::topics::Topics;
 use super::{Client, Context, Happening};
 use crate::history::{Observation, Op, Outcome, Place};
 use crate::payload::{self, Value};
@@ -29,7 +32,20 @@ pub struct ProducerOptions {
     /// Most records of a batch.
     pub most_records: usize,
     pub codec: Codec,
+    /// How long a batch waits before it is sent (`linger.ms`).
+    pub linger: Duration,
+    /// Whether a request has a batch of each partition that has one, or a single one.
+    pub together: bool,
+    /// Of Produce: 3 to 13; at least 7 with zstd.
+    pub version: i16,
+    /// Of InitProducerId: 0 to 5.
+    pub identity_version: i16,
 }
+
+/// The first version of Produce in which topics go by id (KIP-516).
+const BY_ID: i16 = 13;
+/// How long after an error something is tried again (`retry.backoff.ms`).
+const BACKOFF: Duration = Duration::from_millis(100);
 
 /// A program that produces.
 pub struct Producer {
@@ -41,15 +57,21 @@ pub struct Producer {
     batches: BTreeMap<Place, VecDeque<Batch>>,
     next_sequence: BTreeMap<Place, i32>,
     last_number: u32,
+    /// Asked for where topics go by id.
+    topics: Topics,
+    topics_known: bool,
     healed: bool,
-    due: bool,
+    /// When there is something new to send.
+    due: Instant,
 }
 
 /// What a request was for.
 #[derive(Debug)]
 enum What {
     Identity,
-    Batch(Place, Op),
+    Topics,
+    /// A batch of each of these partitions, with the topic's id if they go by id.
+    Batches(Vec<(Place, Uuid, Op)>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,10 +94,14 @@ struct Batch {
     /// With the identity it was given under; a batch is never sent under another.
     sequence: i32,
     on_its_way: bool,
+    not_before: Instant,
+    /// Whether an attempt may have succeeded of which nobody knows.
+    doubtful: bool,
 }
 
 impl Producer {
     pub fn new(options: ProducerOptions) -> Producer {
+        let needs_no_ids = options.version < BY_ID;
         Producer {
             identity: if options.idempotent { Identity::Wanted } else { Identity::None },
             options,
@@ -84,17 +110,21 @@ impl Producer {
             batches: BTreeMap::new(),
             next_sequence: BTreeMap::new(),
             last_number: 0,
+            topics: Topics::default(),
+            topics_known: needs_no_ids,
             healed: false,
-            due: false,
+            due: Instant::default(),
         }
     }
 
     /// Something new to send, now and then.
     fn hand_over(&mut self, cx: &mut Context<'_>) {
-        if self.healed || !self.due || matches!(self.identity, Identity::Wanted | Identity::Asked) {
+        if self.healed || self.due > cx.now || matches!(self.identity, Identity::Wanted | Identity::Asked) {
             return;
         }
-        self.due = false;
+        let pause = cx.random.time(Duration::ZERO..=self.options.pause * 2);
+        self.due = cx.now + pause;
+        cx.wake_in(pause);
         let waiting: usize = self.batches.values().map(VecDeque::len).sum();
         if waiting >= 4 * self.options.in_flight {
             return;
@@ -123,7 +153,9 @@ impl Producer {
             idempotent: self.options.idempotent,
         });
         let timestamp = 1_700_000_000_000 + (cx.now.0 / 1_000_000) as i64;
-        let batch = Batch { op, values, timestamp, sequence, on_its_way: false };
+        let not_before = cx.now + self.options.linger;
+        cx.wake_in(self.options.linger);
+        let batch = Batch { op, values, timestamp, sequence, on_its_way: false, not_before, doubtful: false };
         self.batches.entry(place).or_default().push_back(batch);
     }
 
@@ -140,21 +172,76 @@ impl Producer {
                     transaction_timeout_ms: 60_000,
                     ..Default::default()
                 };
-                return self.line.send(cx, What::Identity, 4, request);
+                return self.line.send(cx, What::Identity, self.options.identity_version, request);
             }
             Identity::Asked => return,
             Identity::None | Identity::Has { .. } => {}
         }
-        let places: Vec<Place> = self.batches.keys().cloned().collect();
-        for place in places {
-            while self.line.waiting().len() < self.options.in_flight && self.send_next(cx, &place) {}
+        if !self.topics_known {
+            if !self.line.waiting().any(|what| matches!(what, What::Topics)) {
+                self.line.send(cx, What::Topics, 12, Topics::request());
+            }
+            return;
         }
+        while self.line.waiting().len() < self.options.in_flight && self.send_next(cx) {}
     }
 
-    /// The first batch of a partition that is not on its way, and only after those before it.
-    fn send_next(&mut self, cx: &mut Context<'_>, place: &Place) -> bool {
-        let Some(queue) = self.batches.get_mut(place) else { return false };
-        let Some(batch) = queue.iter_mut().find(|batch| !batch.on_its_way) else { return false };
+    /// The first batch of each partition that is not on its way, or of one of them.
+    fn send_next(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut topics: Vec<TopicProduceData> = Vec::new();
+        let mut sent: Vec<(Place, Uuid, Op)> = Vec::new();
+        let places: Vec<Place> = self.batches.keys().cloned().collect();
+        for place in places {
+            let id = match self.options.version >= BY_ID {
+                true => self.topics.id(&place.topic),
+                false => Some(Uuid::ZERO),
+            };
+            let Some(id) = id else {
+                self.topics_known = false;
+                continue;
+            };
+            let Some((op, data)) = self.next_batch(cx.now, &place) else { continue };
+            match topics.last_mut() {
+                Some(last) if last.name == place.topic => last.partition_data.push(data),
+                Some(_) | None => topics.push(TopicProduceData {
+                    name: place.topic.clone(),
+                    topic_id: id,
+                    partition_data: vec![data],
+                    ..TopicProduceData::default()
+                }),
+            }
+            sent.push((place, id, op));
+            if !self.options.together {
+                break;
+            }
+        }
+        if sent.is_empty() {
+            return false;
+        }
+        let request = ProduceRequest {
+            transactional_id: None,
+            acks: self.options.acks,
+            timeout_ms: 5_000,
+            topic_data: topics,
+            ..ProduceRequest::default()
+        };
+        if self.options.acks == 0 {
+            self.line.send_unanswered(cx, self.options.version, request);
+            sent.iter().for_each(|(place, _, op)| self.settle(cx, place, *op, Outcome::Done(-1)));
+        } else {
+            self.line.send(cx, What::Batches(sent), self.options.version, request);
+        }
+        true
+    }
+
+    /// The first batch of a partition that is not on its way, if it has waited long enough; it is on its way now.
+    fn next_batch(&mut self, now: Instant, place: &Place) -> Option<(Op, PartitionProduceData)> {
+        let queue = self.batches.get_mut(place)?;
+        let batch = queue.iter_mut().find(|batch| !batch.on_its_way)?;
+        if batch.not_before > now {
+            return None;
+        }
+        batch.on_its_way = true;
         let (producer_id, producer_epoch) = match self.identity {
             Identity::Has { id, epoch } => (id, epoch),
             Identity::None | Identity::Wanted | Identity::Asked => (-1, -1),
@@ -168,27 +255,7 @@ impl Producer {
         let bytes =
             payload::batch(fields, &batch.values, batch.timestamp, self.options.codec, &mut self.codecs);
         let records = Some(Records(bytes));
-        let data = PartitionProduceData { index: place.partition, records, ..Default::default() };
-        let topic = TopicProduceData {
-            name: place.topic.clone(),
-            partition_data: vec![data],
-            ..TopicProduceData::default()
-        };
-        let request = ProduceRequest {
-            acks: self.options.acks,
-            timeout_ms: 5_000,
-            topic_data: vec![topic],
-            ..ProduceRequest::default()
-        };
-        batch.on_its_way = true;
-        if self.options.acks == 0 {
-            let op = batch.op;
-            self.line.send_unanswered(cx, 9, request);
-            self.settle(cx, place, op, Outcome::Done(-1));
-        } else {
-            self.line.send(cx, What::Batch(place.clone(), batch.op), 9, request);
-        }
-        true
+        Some((batch.op, PartitionProduceData { index: place.partition, records, ..Default::default() }))
     }
 
     fn settle(&mut self, cx: &mut Context<'_>, place: &Place, op: Op, outcome: Outcome<i64>) {
@@ -198,19 +265,27 @@ impl Producer {
         cx.saw(Observation::SendEnded { op, outcome });
     }
 
-    /// Batches whose answers are lost are sent again, in their order: those after them too.
-    fn again(&mut self, lost: Vec<What>) {
+    /// Requests whose answers are lost are sent again, batches in their order: those after them too. What they asked
+    /// for may have been done.
+    fn lost(&mut self, lost: Vec<What>) {
         for what in lost {
             match what {
                 What::Identity => self.identity = Identity::Wanted,
-                What::Batch(place, op) => {
-                    let queue = self.batches.entry(place).or_default();
-                    queue
-                        .iter_mut()
-                        .filter(|batch| batch.op == op)
-                        .for_each(|batch| batch.on_its_way = false);
+                What::Topics => {}
+                What::Batches(sent) => {
+                    sent.iter().for_each(|(place, _, op)| self.again(place, *op, Instant::default(), true));
                 }
             }
+        }
+    }
+
+    /// Sends a batch again, not before then.
+    fn again(&mut self, place: &Place, op: Op, not_before: Instant, doubtful: bool) {
+        let Some(queue) = self.batches.get_mut(place) else { return };
+        if let Some(batch) = queue.iter_mut().find(|batch| batch.op == op) {
+            batch.on_its_way = false;
+            batch.not_before = not_before;
+            batch.doubtful |= doubtful;
         }
     }
 
@@ -220,19 +295,31 @@ impl Producer {
                 self.identity = match answer.error_code {
                     ErrorCode::NONE => Identity::Has { id: answer.producer_id, epoch: answer.producer_epoch },
                     _ => {
-                        cx.wake_in(Duration::from_millis(100));
+                        cx.wake_in(BACKOFF);
                         Identity::Wanted
                     }
                 };
             }
-            (What::Batch(place, op), Response::Produce(answer)) => {
-                let Some(found) =
-                    answer.responses.first().and_then(|topic| topic.partition_responses.first())
-                else {
-                    return self.settle(cx, &place, op, Outcome::Unknown);
-                };
-                let (error, base) = (found.error_code, found.base_offset);
-                self.answered_batch(cx, &place, op, error, base);
+            (What::Topics, Response::Metadata(answer)) => {
+                self.topics.told(answer);
+                self.topics_known = true;
+            }
+            (What::Batches(sent), Response::Produce(answer)) => {
+                for (place, id, op) in sent {
+                    let found = answer.responses.iter().find(|topic| match id.is_zero() {
+                        true => topic.name == place.topic,
+                        false => topic.topic_id == id,
+                    });
+                    let found = found.and_then(|topic| {
+                        topic.partition_responses.iter().find(|found| found.index == place.partition)
+                    });
+                    match found {
+                        Some(found) => {
+                            self.answered_batch(cx, &place, op, found.error_code, found.base_offset)
+                        }
+                        None => self.settle(cx, &place, op, Outcome::Unknown),
+                    }
+                }
             }
             (what, response) => panic!("{what:?} was answered with {response:?}"),
         }
@@ -244,11 +331,25 @@ impl Producer {
             // It was there already, so long ago that its offset is forgotten.
             ErrorCode::DUPLICATE_SEQUENCE_NUMBER => self.settle(cx, place, op, Outcome::Done(-1)),
             error if error.is_retriable() || self.follows_another(place, op, error) => {
-                cx.wake_in(Duration::from_millis(20));
-                self.again(vec![What::Batch(place.clone(), op)]);
+                self.topics_known &= self.options.version < BY_ID;
+                cx.wake_in(BACKOFF);
+                self.again(place, op, cx.now + BACKOFF, error == ErrorCode::REQUEST_TIMED_OUT);
             }
             error if self.options.idempotent => self.begin_anew(cx, op, error),
-            error => self.settle(cx, place, op, Outcome::Refused(error)),
+            error => {
+                let outcome = self.outcome(place, op, error);
+                self.settle(cx, place, op, outcome);
+            }
+        }
+    }
+
+    /// How a batch ended that was answered with an error: an earlier attempt may have done it.
+    fn outcome(&self, place: &Place, op: Op, error: ErrorCode) -> Outcome<i64> {
+        let batch = self.batches.get(place).and_then(|queue| queue.iter().find(|batch| batch.op == op));
+        let doubtful = batch.is_none_or(|batch| batch.doubtful);
+        match doubtful || error == ErrorCode::UNKNOWN_SERVER_ERROR {
+            true => Outcome::Unknown,
+            false => Outcome::Refused(error),
         }
     }
 
@@ -262,12 +363,14 @@ impl Producer {
     fn begin_anew(&mut self, cx: &mut Context<'_>, refused: Op, error: ErrorCode) {
         self.identity = Identity::Wanted;
         self.next_sequence.clear();
-        let ops: Vec<Op> = self.batches.values().flatten().map(|batch| batch.op).collect();
-        self.batches.clear();
-        for op in ops {
-            let certain = op == refused && error != ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER;
-            let outcome = if certain { Outcome::Refused(error) } else { Outcome::Unknown };
-            cx.saw(Observation::SendEnded { op, outcome });
+        let places = self.batches.iter();
+        let all = places.flat_map(|(place, queue)| queue.iter().map(|batch| (batch.op, place.clone())));
+        for (op, place) in all.collect::<Vec<(Op, Place)>>() {
+            let outcome = match op == refused && error != ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER {
+                true => self.outcome(&place, op, error),
+                false => Outcome::Unknown,
+            };
+            self.settle(cx, &place, op, outcome);
         }
     }
 }
@@ -279,23 +382,10 @@ impl Client for Producer {
     }
 
     fn step(&mut self, happening: Happening, cx: &mut Context<'_>) {
-        match &happening {
-            Happening::Healed => self.healed = true,
-            Happening::Started | Happening::Woken => {
-                self.due = true;
-                if !self.healed {
-                    let pause = cx.random.time(Duration::ZERO..=self.options.pause * 2);
-                    cx.wake_in(pause);
-                }
-            }
-            Happening::Connected { .. }
-            | Happening::Answered { .. }
-            | Happening::Bytes { .. }
-            | Happening::Closed { .. } => {}
-        }
+        self.healed |= matches!(happening, Happening::Healed);
         match self.line.take(happening, cx) {
             LineNews::Nothing | LineNews::Up => {}
-            LineNews::Down(lost) => self.again(lost),
+            LineNews::Down(lost) => self.lost(lost),
             LineNews::Answer(what, response) => self.answered(cx, what, *response),
         }
         self.hand_over(cx);
