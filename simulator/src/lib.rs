@@ -13,6 +13,7 @@ pub mod faults;
 pub mod history;
 #[cfg(feature = "mutants")]
 pub mod mutants;
+pub mod model;
 pub mod network;
 pub mod node;
 pub mod payload;

@@ -1,6 +1,8 @@
 //! What must hold. Each file is one promise; all of them look at every step.
 
 mod durable;
+mod offsets;
+mod waits;
 
 use kelpgate_core::inquiry::AdminAnswer;
 use kelpgate_core::protocol::{Request, Response};
@@ -8,8 +10,9 @@ use kelpgate_core::time::Instant;
 
 use crate::client::{Seat, Sent};
 use crate::disk::Survives;
-use crate::faults::FaultKind;
+use crate::faults::{FaultKind, Swarm};
 use crate::history::{ClientId, Observation};
+use crate::model::Model;
 use crate::network::LinkId;
 use crate::node::{Node, NodeId};
 
@@ -90,7 +93,12 @@ pub trait Check {
     }
 }
 
-/// All promises.
-pub fn all() -> Vec<Box<dyn Check>> {
-    vec![Box::new(durable::Durable::default())]
+/// All promises, in a world with these faults.
+pub fn all(swarm: &Swarm) -> Vec<Box<dyn Check>> {
+    vec![
+        Box::new(durable::Durable::default()),
+        Box::new(offsets::OffsetsRise::default()),
+        Box::new(waits::Waits::new(swarm)),
+        Box::new(Model::default()),
+    ]
 }
