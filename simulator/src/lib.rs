@@ -11,9 +11,9 @@ pub mod client;
 pub mod disk;
 pub mod faults;
 pub mod history;
+pub mod model;
 #[cfg(feature = "mutants")]
 pub mod mutants;
-pub mod model;
 pub mod network;
 pub mod node;
 pub mod payload;

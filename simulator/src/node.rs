@@ -343,6 +343,11 @@ impl Node {
         self.seats.iter().map(|seat| &seat.shard)
     }
 
+    /// Connections that clients have, as far as the shards can know.
+    pub fn connections(&self) -> usize {
+        self.seats.iter().map(|seat| seat.sockets.len()).sum()
+    }
+
     fn tell(&mut self, now: Instant, shard: usize, event: Event<ShardMessage>, wants: &mut Vec<Want>) {
         self.seats[shard].inbox.push_back(event);
         self.want_turn(now, shard, wants);

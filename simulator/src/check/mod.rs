@@ -1,7 +1,17 @@
 //! What must hold. Each file is one promise; all of them look at every step.
 
+mod answers;
 mod durable;
+mod epochs;
+mod generations;
+mod jepsen;
 mod offsets;
+mod order;
+mod ownership;
+mod producer_ids;
+mod resources;
+mod settled;
+mod values;
 mod waits;
 
 use kelpgate_core::inquiry::AdminAnswer;
@@ -87,8 +97,18 @@ pub trait Check {
     /// No more faults from now on.
     fn healed(&mut self, _now: Instant) {}
 
-    /// Everything was done, healed, and read back.
+    /// Everything was done and healed; whether all has come to rest is asked several times.
+    fn settles(&mut self, _end: End<'_>) -> Verdict {
+        Ok(())
+    }
+
+    /// Everything was done, healed, and read back; clients are still there.
     fn ended(&mut self, _end: End<'_>) -> Verdict {
+        Ok(())
+    }
+
+    /// Clients have gone; whether all they left behind has gone too is asked several times.
+    fn rests(&mut self, _end: End<'_>) -> Verdict {
         Ok(())
     }
 }
@@ -96,9 +116,19 @@ pub trait Check {
 /// All promises, in a world with these faults.
 pub fn all(swarm: &Swarm) -> Vec<Box<dyn Check>> {
     vec![
+        Box::new(answers::Answers::default()),
+        Box::new(values::Values::default()),
+        Box::new(order::Order::default()),
         Box::new(durable::Durable::default()),
+        Box::new(producer_ids::ProducerIds::default()),
         Box::new(offsets::OffsetsRise::default()),
+        Box::new(generations::Generations::default()),
+        Box::new(epochs::Epochs::default()),
+        Box::new(ownership::Ownership::default()),
+        Box::new(settled::Settled::default()),
+        Box::new(jepsen::Jepsen::default()),
         Box::new(waits::Waits::new(swarm)),
+        Box::new(resources::Resources::default()),
         Box::new(Model::default()),
     ]
 }

@@ -84,5 +84,6 @@ fn rises(before: Known, now: Known) -> Verdict {
     if epoch_rises {
         return Ok(());
     }
-    Err(format!("leader epoch {} at start {}, after {}", new.leader_epoch, now.boot, old.leader_epoch))
+    let (from, to) = (before.boot, now.boot);
+    Err(format!("leader epoch {} (start {from}), then {} (start {to})", old.leader_epoch, new.leader_epoch))
 }

@@ -223,3 +223,52 @@ fn did_not_happen(error: ErrorCode) -> bool {
             | ErrorCode::COORDINATOR_LOAD_IN_PROGRESS
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name() -> Name {
+        ("g".into(), "t".into(), 0)
+    }
+
+    fn with(writes: &[(i64, Moment, Option<Moment>, bool)]) -> Committed {
+        let writes = writes.iter().map(|(offset, asked, ended, acknowledged)| Write {
+            op: *asked,
+            offset: *offset,
+            asked: *asked,
+            ended: *ended,
+            acknowledged: *acknowledged,
+        });
+        Committed { registers: BTreeMap::from([(name(), writes.collect())]), ..Committed::default() }
+    }
+
+    #[test]
+    fn an_acknowledged_commit_is_read_until_another_one_may_have_happened() {
+        let committed = with(&[(5, 1, Some(2), true), (9, 3, None, false)]);
+        assert_eq!(committed.may_be(&name(), 5, 4), Ok(()));
+        assert_eq!(committed.may_be(&name(), 9, 4), Ok(()));
+        assert!(committed.may_be(&name(), -1, 4).is_err());
+        assert!(committed.may_be(&name(), 7, 4).is_err());
+    }
+
+    #[test]
+    fn an_overwritten_commit_is_read_only_by_who_asked_before() {
+        let committed = with(&[(5, 1, Some(2), true), (9, 3, Some(6), true)]);
+        assert_eq!(committed.may_be(&name(), 5, 4), Ok(()));
+        assert!(committed.may_be(&name(), 5, 7).is_err());
+        assert_eq!(committed.may_be(&name(), 9, 7), Ok(()));
+    }
+
+    #[test]
+    fn a_commit_without_an_answer_happens_before_the_process_ends_or_never() {
+        let mut committed = with(&[(5, 1, None, false), (9, 2, Some(3), true)]);
+        assert_eq!(committed.may_be(&name(), 5, 4), Ok(()));
+        committed.went_down(4, true);
+        committed.registers.values_mut().for_each(|writes| {
+            writes.push(Write { op: 5, offset: 12, asked: 5, ended: Some(6), acknowledged: true });
+        });
+        assert!(committed.may_be(&name(), 5, 7).is_err());
+        assert_eq!(committed.may_be(&name(), 12, 7), Ok(()));
+    }
+}

@@ -26,6 +26,8 @@ struct Part {
     topic: Str,
     partition: i32,
     life: u64,
+    /// It was certain that it was there.
+    had: bool,
     from: i64,
     /// What somebody knew when it was asked.
     bounds: Bounds,
@@ -38,9 +40,10 @@ pub fn asked(topics: &mut Topics, version: i16, request: &FetchRequest) -> Asked
         let Some(topic) = topics.resolve(&wanted.topic, wanted.topic_id) else { continue };
         let found = topics.topic(&topic);
         for one in &wanted.partitions {
-            let (life, bounds) = (found.life, found.log(one.partition).bounds());
+            let (life, had) = (found.life, found.has(one.partition));
+            let bounds = found.log(one.partition).bounds();
             let (topic, partition, from) = (topic.clone(), one.partition, one.fetch_offset);
-            parts.push(Part { topic, partition, life, from, bounds });
+            parts.push(Part { topic, partition, life, had, from, bounds });
         }
     }
     Asked { version, whole: request.session_epoch <= 0, parts }
@@ -91,7 +94,6 @@ fn compare(
     data: &PartitionData,
 ) -> Verdict {
     let topic = topics.topic(name);
-    let has = topic.has(data.partition_index);
     // A partition of a session that the request does not name: nothing is known of when it was asked for.
     let (life, bounds) = part.map_or((topic.life, Bounds::default()), |part| (part.life, part.bounds));
     if !topic.is_comparable(life) {
@@ -100,7 +102,7 @@ fn compare(
     let kept = topic.kept;
     let log = topic.log(data.partition_index);
     if data.error_code != ErrorCode::NONE {
-        return refused(part, has, trouble, data.error_code, (bounds, log.may_start_at));
+        return refused(part, trouble, data.error_code, (bounds, log.may_start_at));
     }
     if kept == Kept::Changed {
         log.records_may_be_anything();
@@ -151,7 +153,6 @@ fn follows(
 /// Whether an error has a reason.
 fn refused(
     part: Option<&Part>,
-    has: bool,
     trouble: Trouble,
     error: ErrorCode,
     (bounds, may_start_at): (Bounds, i64),
@@ -159,7 +160,7 @@ fn refused(
     let allowed = match error {
         ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
         | ErrorCode::UNKNOWN_TOPIC_ID
-        | ErrorCode::INCONSISTENT_TOPIC_ID => !has,
+        | ErrorCode::INCONSISTENT_TOPIC_ID => !part.is_some_and(|part| part.had),
         ErrorCode::OFFSET_OUT_OF_RANGE => {
             part.is_none_or(|part| part.from < may_start_at || part.from > bounds.end)
         }

@@ -26,6 +26,8 @@ struct Part {
     topic: Str,
     partition: i32,
     life: u64,
+    /// It was certain that it was there.
+    had: bool,
     timestamp: i64,
     /// What somebody knew when it was asked.
     bounds: Bounds,
@@ -41,6 +43,7 @@ pub fn asked(topics: &mut Topics, version: i16, request: &ListOffsetsRequest) ->
                 topic: wanted.name.clone(),
                 partition: one.partition_index,
                 life: found.life,
+                had: found.has(one.partition_index),
                 timestamp: one.timestamp,
                 bounds: found.log(one.partition_index).bounds(),
             });
@@ -84,12 +87,12 @@ impl Part {
         if !topic.is_comparable(self.life) {
             return Ok(());
         }
-        let (has, kept) = (topic.has(self.partition), topic.kept);
+        let kept = topic.kept;
         let log = topic.log(self.partition);
         let (offset, error) = (answer.offset, answer.error_code);
         if error != ErrorCode::NONE {
             let allowed = match error {
-                ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => !has,
+                ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => !self.had,
                 ErrorCode::KAFKA_STORAGE_ERROR => trouble.disk,
                 ErrorCode::CORRUPT_MESSAGE => trouble.damage,
                 error => error.is_retriable() || error == ErrorCode::FENCED_LEADER_EPOCH,

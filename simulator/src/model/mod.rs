@@ -30,7 +30,9 @@ use crate::network::LinkId;
 use crate::node::{Node, NodeId};
 
 use committed::{Committed, Moment};
-use topics::{Kept, Topics};
+use topics::Topics;
+
+pub use topics::Kept;
 
 /// All nodes as they should be.
 #[derive(Debug, Default)]

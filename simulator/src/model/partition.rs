@@ -293,3 +293,68 @@ pub struct Bounds {
     pub start: i64,
     pub end: i64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payload::{self, Value};
+    use kelpgate_core::record::{BatchFields, Codec, Codecs, Limits};
+
+    fn batch(producer_id: i64, sequence: i32, number: u32) -> Bytes {
+        let producer_epoch = if producer_id < 0 { -1 } else { 0 };
+        let fields =
+            BatchFields { producer_id, producer_epoch, base_sequence: sequence, ..BatchFields::default() };
+        let values = [Value { client: 1, number }, Value { client: 1, number: number + 1 }];
+        payload::batch(fields, &values, 1, Codec::None, &mut Codecs::new(Limits::default()))
+    }
+
+    #[test]
+    fn a_batch_lies_where_it_was_told_and_nowhere_else() {
+        let mut partition = Partition::default();
+        let (one, two) = (batch(-1, -1, 0), batch(-1, -1, 2));
+        assert_eq!((partition.sent(&one), partition.sent(&two)), (1, 1));
+        assert_eq!(partition.place(0, &one, true), Ok(()));
+        assert_eq!(partition.place(0, &one, true), Ok(()));
+        assert!(partition.place(0, &two, true).is_err(), "another batch is there");
+        assert!(partition.place(1, &two, true).is_err(), "half of the other");
+        assert!(partition.place(2, &one, true).is_err(), "it was sent once");
+        assert_eq!(partition.place(2, &two, true), Ok(()));
+    }
+
+    #[test]
+    fn what_nobody_sent_is_not_there() {
+        let mut partition = Partition::default();
+        partition.sent(&batch(-1, -1, 0));
+        assert!(partition.place(0, &batch(-1, -1, 7), true).is_err());
+    }
+
+    #[test]
+    fn an_idempotent_batch_is_there_once_and_in_sequence() {
+        let mut partition = Partition::default();
+        let (one, two) = (batch(7, 0, 0), batch(7, 2, 2));
+        for bytes in [&one, &two, &one] {
+            partition.sent(bytes);
+        }
+        assert_eq!(partition.place(2, &one, true), Ok(()));
+        assert!(partition.place(4, &one, true).is_err(), "it was sent twice, and may be there once");
+        assert!(partition.place(0, &two, true).is_err(), "it comes after the other");
+        assert_eq!(partition.place(4, &two, true), Ok(()));
+        assert_eq!(partition.sequences_are_whole(), Ok(()));
+    }
+
+    #[test]
+    fn a_loss_of_power_takes_what_was_not_promised() {
+        let mut partition = Partition::default();
+        let (one, two) = (batch(-1, -1, 0), batch(-1, -1, 2));
+        partition.sent(&one);
+        partition.sent(&two);
+        partition.place(0, &one, true).unwrap();
+        partition.reaches(2, true);
+        partition.place(2, &two, false).unwrap();
+        partition.reaches(4, false);
+        partition.lost_power(true);
+        assert_eq!(partition.bounds().end, 2);
+        assert!(partition.told(1, 0, partition.bounds()).is_err());
+        assert_eq!(partition.told(2, 0, partition.bounds()), Ok(()));
+    }
+}

@@ -23,6 +23,8 @@ struct Part {
     topic: Str,
     partition: i32,
     life: u64,
+    /// It was certain that it was there.
+    had: bool,
     /// One batch; none for what is not one, and is not looked at.
     bytes: Option<Bytes>,
     /// How often it has been sent, this time included.
@@ -42,7 +44,7 @@ pub fn asked(topics: &mut Topics, version: i16, request: &ProduceRequest) -> Ask
         for one in &data.partition_data {
             let bytes = one.records.as_ref().map(|records| &records.0).filter(|bytes| is_one_batch(bytes));
             let bytes = bytes.filter(|_| version >= BATCHES).cloned();
-            let life = found.life;
+            let (life, had) = (found.life, found.has(one.index));
             if bytes.is_none() {
                 // Converted, or nonsense: what is stored is not what was sent.
                 found.kept = Kept::Changed;
@@ -51,7 +53,8 @@ pub fn asked(topics: &mut Topics, version: i16, request: &ProduceRequest) -> Ask
             let (end, follows) =
                 (log.high_watermark, bytes.as_ref().is_some_and(|bytes| log.follows_the_last(bytes)));
             let sends = bytes.as_ref().map_or(0, |bytes| log.sent(bytes));
-            parts.push(Part { topic: topic.clone(), partition: one.index, life, bytes, sends, end, follows });
+            let (topic, partition) = (topic.clone(), one.index);
+            parts.push(Part { topic, partition, life, had, bytes, sends, end, follows });
         }
     }
     Asked { acks: request.acks, parts }
@@ -91,7 +94,6 @@ impl Part {
         let topic = topics.topic(&self.topic);
         let kept = topic.kept;
         let comparable = topic.is_comparable(self.life);
-        let has = topic.has(self.partition);
         let log = topic.log(self.partition);
         let Some(bytes) = &self.bytes else { return Ok(()) };
         if answer.error_code == ErrorCode::NONE {
@@ -101,7 +103,7 @@ impl Part {
             return Ok(());
         }
         if answer.error_code != ErrorCode::NONE {
-            return self.refused(has, trouble, answer.error_code);
+            return self.refused(trouble, answer.error_code);
         }
         let (base, batch) = (answer.base_offset, Batch::first(bytes).map_err(|error| error.to_string())?);
         if kept == Kept::Whole && answer.log_append_time_ms != -1 {
@@ -124,9 +126,9 @@ impl Part {
     }
 
     /// Whether an error has a reason.
-    fn refused(&self, has: bool, trouble: Trouble, error: ErrorCode) -> Verdict {
+    fn refused(&self, trouble: Trouble, error: ErrorCode) -> Verdict {
         let allowed = match error {
-            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID => !has,
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID => !self.had,
             ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER => self.sends > 1 || !self.follows,
             // Sent once, it cannot be there already.
             ErrorCode::DUPLICATE_SEQUENCE_NUMBER => self.sends > 1,

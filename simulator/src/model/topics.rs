@@ -51,6 +51,14 @@ pub enum Kept {
     Changed,
 }
 
+impl Kept {
+    /// What the configurations of a topic mean for what is kept.
+    pub fn of(topic: &CreatableTopic) -> Kept {
+        let configs = topic.configs.iter();
+        configs.map(|config| kept(&config.name, config.value.as_deref())).max().unwrap_or_default()
+    }
+}
+
 impl Topics {
     /// A topic by its name or, where that is empty, by its id.
     pub fn resolve(&self, name: &Str, id: Uuid) -> Option<Str> {
@@ -79,9 +87,8 @@ impl Topics {
 
     /// Somebody asks for a topic with these configurations.
     pub fn wanted(&mut self, topic: &CreatableTopic) {
-        let kept = topic.configs.iter().map(|config| kept(&config.name, config.value.as_ref())).max();
         let found = self.topic(&topic.name);
-        found.kept = found.kept.max(kept.unwrap_or_default());
+        found.kept = found.kept.max(Kept::of(topic));
     }
 
     /// A topic is there, and was made just now if `anew`.
@@ -146,8 +153,8 @@ impl Topic {
 }
 
 /// What a configuration means for what is kept.
-fn kept(name: &str, value: Option<&Str>) -> Kept {
-    match (name, value.map(|value| &**value)) {
+fn kept(name: &str, value: Option<&str>) -> Kept {
+    match (name, value) {
         ("cleanup.policy", Some("delete")) | ("compression.type", Some("producer")) => Kept::Whole,
         ("message.timestamp.type", Some("CreateTime")) => Kept::Whole,
         ("retention.ms" | "retention.bytes", Some("-1")) => Kept::Whole,
