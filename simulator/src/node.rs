@@ -43,7 +43,8 @@ pub struct Clock {
 }
 
 impl Clock {
-    fn now(&self, world: Instant) -> Now {
+    /// What it shows.
+    pub fn now(&self, world: Instant) -> Now {
         let skewed = i128::from(world.0) + i128::from(world.0) * i128::from(self.skew) / 1_000_000;
         // The monotonic clock of a real machine does not begin at 0 either.
         let mono = Instant(1_000_000_000 + skewed as u64);

@@ -21,7 +21,7 @@ use crate::payload::Value;
 #[derive(Debug, Default)]
 pub struct Jepsen {
     moment: u64,
-    sends: BTreeMap<Op, Send>,
+    sends: BTreeMap<Op, Batch>,
     places: BTreeMap<Place, History>,
     /// The next offset of each client.
     next: BTreeMap<(ClientId, Place), i64>,
@@ -30,7 +30,7 @@ pub struct Jepsen {
 }
 
 #[derive(Debug)]
-struct Send {
+struct Batch {
     place: Place,
     values: Vec<Value>,
     acks: i16,
@@ -71,7 +71,7 @@ impl Check for Jepsen {
                 if *idempotent {
                     self.places.entry(place.clone()).or_default().idempotent.extend(values);
                 }
-                let send = Send {
+                let send = Batch {
                     place: place.clone(),
                     values: values.clone(),
                     acks: *acks,
@@ -108,7 +108,7 @@ impl Check for Jepsen {
             return;
         }
         let keeps = node.options.sync == Sync::Disk;
-        let lost = |send: &Send| send.place.node == id && send.base.is_some() && !(keeps && send.acks == -1);
+        let lost = |send: &Batch| send.place.node == id && send.base.is_some() && !(keeps && send.acks == -1);
         self.sends.retain(|_, send| !lost(send));
         if !keeps {
             self.places.retain(|place, _| place.node != id);
@@ -176,7 +176,7 @@ impl Jepsen {
     /// What was acknowledged before another was sent lies before it.
     fn order_of_sends(&self) -> Verdict {
         for known in self.places.values() {
-            let mut sends: Vec<&Send> =
+            let mut sends: Vec<&Batch> =
                 known.acknowledged.iter().filter_map(|op| self.sends.get(op)).collect();
             sends.sort_unstable_by_key(|send| send.ended);
             let mut by_sending = sends.clone();
@@ -246,7 +246,7 @@ impl History {
     }
 
     /// What was acknowledged, and lies below what somebody has read, was read by somebody.
-    fn lost_write(&self, send: &Send) -> Verdict {
+    fn lost_write(&self, send: &Batch) -> Verdict {
         let Some(base) = send.base else { return Ok(()) };
         let Some((highest, _)) = self.polled.last_key_value() else { return Ok(()) };
         for (offset, value) in (base..).zip(&send.values) {

@@ -36,6 +36,7 @@ pub fn asked(topics: &mut Topics, request: &DeleteRecordsRequest) -> Asked {
             let could_start_at = log.may_start_at;
             let most = if one.offset == ALL { i64::MAX } else { one.offset };
             log.may_start_at = could_start_at.max(most);
+            log.deleted_before = log.deleted_before.max(most);
             parts.push(Part {
                 topic: wanted.name.clone(),
                 partition: one.partition_index,

@@ -248,6 +248,13 @@ impl Check for Model {
         }
     }
 
+    fn turned(&mut self, now: Instant, id: NodeId, node: &Node, _: usize) -> Verdict {
+        let topics = &mut self.nodes.entry(id).or_default().topics;
+        topics.latest = topics.latest.max(node.clock.now(now).wall.0);
+        topics.trimmed = node.options.properties.keys().any(|name| name.starts_with("log.retention."));
+        Ok(())
+    }
+
     fn told(&mut self, _: Instant, id: NodeId, answer: &AdminAnswer) -> Verdict {
         self.now += 1;
         let AdminAnswer::GroupLag(Ok(lags)) = answer else { return Ok(()) };

@@ -28,6 +28,9 @@ pub struct Partition {
     pub log_start: i64,
     /// How far the log start may rise.
     pub may_start_at: i64,
+    /// Records may be gone that somebody deleted, or that are older than this, in milliseconds.
+    pub expired_before: i64,
+    pub deleted_before: i64,
 }
 
 /// A batch whose place is known.
@@ -217,6 +220,17 @@ impl Partition {
         if log_start > self.may_start_at {
             let may = self.may_start_at;
             return Err(format!("the log starts at {log_start}, and nobody deleted beyond {may}"));
+        }
+        let from = self.log_start.max(self.deleted_before).min(log_start);
+        let went = self.stored.range(from..log_start).filter(|(_, stored)| stored.last_offset < log_start);
+        for (base, stored) in went.filter(|(_, stored)| stored.firm) {
+            let latest = Batch::first(&stored.bytes).map_or(i64::MIN, |batch| batch.max_timestamp());
+            if latest >= self.expired_before {
+                let kept = self.expired_before;
+                return Err(format!(
+                    "the batch at {base} of {latest} is gone; what is from {kept} on is kept"
+                ));
+            }
         }
         self.log_start = self.log_start.max(log_start);
         Ok(())

@@ -12,6 +12,10 @@ use super::partition::Partition;
 #[derive(Debug, Default)]
 pub struct Topics {
     by_name: BTreeMap<Str, Topic>,
+    /// The latest that the node's wall clock has shown, in milliseconds.
+    pub latest: i64,
+    /// The node drops old records of all topics.
+    pub trimmed: bool,
     /// Names of ids, those of deleted topics too.
     names: BTreeMap<Uuid, Str>,
 }
@@ -23,6 +27,9 @@ pub struct Topic {
     /// Counts its lives: what was asked in an earlier one is not compared.
     pub life: u64,
     pub kept: Kept,
+    /// How long records are kept at least, in milliseconds, if nothing but time takes them.
+    retention: Option<i64>,
+    latest: i64,
     /// How many partitions it has at least.
     pub partitions: i32,
     logs: BTreeMap<i32, Partition>,
@@ -82,13 +89,27 @@ impl Topics {
         if !self.by_name.contains_key(name) {
             self.by_name.insert(name.detach(), Topic::default());
         }
-        self.by_name.get_mut(name).expect("it was put there")
+        let topic = self.by_name.get_mut(name).expect("it was put there");
+        topic.latest = self.latest;
+        if self.trimmed {
+            topic.kept = topic.kept.max(Kept::Trimmed);
+        }
+        topic
     }
 
     /// Somebody asks for a topic with these configurations.
     pub fn wanted(&mut self, topic: &CreatableTopic) {
         let found = self.topic(&topic.name);
         found.kept = found.kept.max(Kept::of(topic));
+        let value = |name: &str| {
+            topic
+                .configs
+                .iter()
+                .find(|config| &*config.name == name)
+                .and_then(|config| config.value.as_deref())
+        };
+        let by_time = value("retention.bytes").is_none();
+        found.retention = value("retention.ms").filter(|_| by_time).and_then(|ms| ms.parse().ok());
     }
 
     /// A topic is there, and was made just now if `anew`.
@@ -145,8 +166,10 @@ impl Topic {
     pub fn log(&mut self, partition: i32) -> &mut Partition {
         let trimmed = self.kept >= Kept::Trimmed;
         let log = self.logs.entry(partition).or_default();
+        log.expired_before = i64::MAX;
         if trimmed {
             log.may_start_at = i64::MAX;
+            log.expired_before = self.retention.map_or(i64::MAX, |most| self.latest.saturating_sub(most));
         }
         log
     }
