@@ -10,9 +10,11 @@ use kelpgate_core::protocol::consumer_group_heartbeat::{
 use kelpgate_core::protocol::{ErrorCode, Request, Response, Str};
 use kelpgate_core::time::Instant;
 use kelpgate_core::uuid::Uuid;
+use kelpgate_log::Sync;
 
 use super::{Check, Seen, Verdict};
 use crate::client::Sent;
+use crate::disk::Survives;
 use crate::network::LinkId;
 use crate::node::{Node, NodeId};
 
@@ -65,6 +67,14 @@ enum What {
     },
 }
 
+impl Member {
+    /// It was heard of so lately that its node must keep it, and what it has.
+    fn is_in_time(&self, now: Instant, session: Duration) -> bool {
+        let patience = session.min(self.rebalance);
+        self.epoch > 0 && !self.gone && now.saturating_since(self.alive) + patience / SKEW < patience
+    }
+}
+
 impl Check for Epochs {
     fn name(&self) -> &'static str {
         "consumer groups: a partition has one owner, epochs rise"
@@ -114,6 +124,12 @@ impl Check for Epochs {
 
     fn lost(&mut self, _: Seen, link: LinkId) {
         self.under_way.retain(|(of, _), _| *of != link);
+    }
+
+    fn went_down(&mut self, _: Instant, id: NodeId, node: &Node, survives: Survives) {
+        if survives != Survives::All && node.options.sync != Sync::Disk {
+            self.groups.retain(|(of, _), _| *of != id);
+        }
     }
 
     fn turned(&mut self, _: Instant, id: NodeId, node: &Node, _: usize) -> Verdict {
@@ -172,6 +188,13 @@ impl Epochs {
                 return Ok(());
             }
             ErrorCode::NONE => {}
+            ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::FENCED_MEMBER_EPOCH if epoch == 0 => {
+                return Err(format!("{} joined and was refused with {}", asked.member, answer.error_code));
+            }
+            ErrorCode::UNKNOWN_MEMBER_ID if member.is_in_time(now, session) => {
+                let silent = now.saturating_since(member.alive);
+                return Err(format!("{} is unknown, {silent:?} after a heartbeat", asked.member));
+            }
             ErrorCode::UNKNOWN_MEMBER_ID
             | ErrorCode::FENCED_MEMBER_EPOCH
             | ErrorCode::UNRELEASED_INSTANCE_ID
@@ -194,8 +217,7 @@ impl Epochs {
         member.owns.extend(given.iter().copied());
         for (other, holder) in members.iter().filter(|(other, _)| **other != asked.member) {
             let Some(one) = holder.owns.intersection(&given).next() else { continue };
-            let patience = session.min(holder.rebalance);
-            if now.saturating_since(holder.alive) + patience / SKEW < patience {
+            if holder.is_in_time(now, session) {
                 let (topic, partition) = one;
                 return Err(format!("{} was given {topic}-{partition}, and {other} has it", asked.member));
             }

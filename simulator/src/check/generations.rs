@@ -2,6 +2,7 @@
 //! gave it, and nothing that nobody gave; older generations, and members that are gone, are refused.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use bytes::Bytes;
 use kelpgate_core::protocol::join_group::{JoinGroupRequest, JoinGroupResponse};
@@ -15,6 +16,9 @@ use crate::disk::Survives;
 use crate::history::ClientId;
 use crate::network::LinkId;
 use crate::node::{Node, NodeId};
+
+/// How much sooner a node may think that time is up, one part in so many: clocks go wrong.
+const SKEW: u32 = 500;
 
 type GroupName = (NodeId, Str);
 
@@ -32,6 +36,10 @@ struct Group {
     given: BTreeMap<Str, ClientId>,
     /// Members that were told that they have left.
     left: BTreeSet<Str>,
+    /// How long each may be silent, and may take to join again.
+    patience: BTreeMap<Str, Duration>,
+    /// When the last heartbeat was sent that was taken, of dynamic members that have not joined again since.
+    alive: BTreeMap<Str, Instant>,
     /// It has members of the new protocol: generations are those of each member alone.
     bridged: bool,
 }
@@ -52,6 +60,7 @@ struct Generation {
 #[derive(Debug)]
 struct Asked {
     group: GroupName,
+    at: Instant,
     /// The newest generation that somebody knew of.
     newest: i32,
     what: What,
@@ -59,7 +68,7 @@ struct Asked {
 
 #[derive(Debug)]
 enum What {
-    Join { member: Str, is_static: bool, left: BTreeSet<Str> },
+    Join { member: Str, is_static: bool, left: BTreeSet<Str>, patience: Duration },
     Sync { member: Str, generation: i32, is_static: bool },
     Stays { member: Str, generation: i32, is_static: bool, was_gone: bool },
     Leave(Vec<Str>),
@@ -114,7 +123,7 @@ impl Check for Generations {
                 return;
             }
         };
-        let asked = Asked { group: (seen.node, name.clone()), newest: group.newest(), what };
+        let asked = Asked { group: (seen.node, name.clone()), at: seen.now, newest: group.newest(), what };
         self.under_way.insert((link, sent.correlation_id), asked);
     }
 
@@ -124,15 +133,16 @@ impl Check for Generations {
             return Ok(());
         };
         let verdict = match (&asked.what, response) {
-            (What::Join { member, is_static, left }, Response::JoinGroup(answer)) => {
+            (What::Join { member, is_static, left, patience }, Response::JoinGroup(answer)) => {
+                group.patience.insert(answer.member_id.detach(), *patience);
                 group.joined(seen.client, asked.newest, (member, *is_static), left, answer)
             }
             (What::Sync { member, generation, is_static }, Response::SyncGroup(answer)) => {
                 group.synced(member, *generation, *is_static, answer)
             }
-            (What::Stays { .. }, Response::Heartbeat(answer)) => {
-                asked.stays(answer.error_code == ErrorCode::NONE, "a heartbeat")
-            }
+            (What::Stays { .. }, Response::Heartbeat(answer)) => group
+                .beat(&asked, seen.now, answer.error_code)
+                .and_then(|()| asked.stays(answer.error_code == ErrorCode::NONE, "a heartbeat")),
             (What::Stays { .. }, Response::OffsetCommit(answer)) => {
                 let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
                 asked.stays(partitions.any(|one| one.error_code == ErrorCode::NONE), "a commit")
@@ -142,6 +152,7 @@ impl Check for Generations {
                 let each = answer.members.iter().all(|one| one.error_code == ErrorCode::NONE);
                 if whole && each {
                     group.left.extend(members.iter().cloned());
+                    members.iter().for_each(|member| drop(group.alive.remove(member)));
                 }
                 Ok(())
             }
@@ -158,12 +169,17 @@ impl Check for Generations {
         // A generation that nobody was given a part of is not written down, and its number is used again.
         for (_, group) in self.groups.iter_mut().filter(|((node, _), _)| *node == id) {
             group.generations.retain(|_, generation| generation.lasting);
+            group.alive.clear();
         }
     }
 }
 
-fn joins(group: &Group, join: &JoinGroupRequest) -> What {
+fn joins(group: &mut Group, join: &JoinGroupRequest) -> What {
+    group.alive.remove(&join.member_id);
+    let rebalance = if join.rebalance_timeout_ms < 0 { i32::MAX } else { join.rebalance_timeout_ms };
+    let patience = u64::try_from(join.session_timeout_ms.min(rebalance)).unwrap_or(0);
     What::Join {
+        patience: Duration::from_millis(patience),
         member: join.member_id.clone(),
         is_static: join.group_instance_id.is_some(),
         left: group.left.clone(),
@@ -201,6 +217,26 @@ impl Asked {
 }
 
 impl Group {
+    /// A member that is heard of in time is kept.
+    fn beat(&mut self, asked: &Asked, now: Instant, error: ErrorCode) -> Verdict {
+        let What::Stays { member, is_static: false, was_gone: false, .. } = &asked.what else {
+            return Ok(());
+        };
+        if error == ErrorCode::NONE {
+            self.alive.insert(member.clone(), asked.at);
+        }
+        let (Some(alive), Some(patience)) = (self.alive.get(member), self.patience.get(member)) else {
+            return Ok(());
+        };
+        let silent = now.saturating_since(*alive);
+        if error == ErrorCode::UNKNOWN_MEMBER_ID && silent + *patience / SKEW < *patience {
+            return Err(format!(
+                "{member} is unknown, {silent:?} after a heartbeat; it may be silent for {patience:?}"
+            ));
+        }
+        Ok(())
+    }
+
     fn joined(
         &mut self,
         client: ClientId,

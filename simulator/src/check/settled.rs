@@ -11,7 +11,7 @@ use kelpgate_core::protocol::{ErrorCode, Request, Response, Str};
 
 use super::{Check, End, Seen, Verdict};
 use crate::client::Sent;
-use crate::history::{Membership, Observation};
+use crate::history::{Membership, Observation, Op, Outcome, Place};
 use crate::network::LinkId;
 use crate::node::{Node, NodeId, Phase};
 
@@ -21,6 +21,9 @@ pub struct Settled {
     current: BTreeMap<Membership, BTreeSet<TopicPartition>>,
     /// By member; none for those that subscribe by a pattern.
     wanted: BTreeMap<Membership, Option<BTreeSet<Str>>>,
+    /// Offsets that were committed while the group had a member, as it has had since.
+    committed: BTreeMap<(NodeId, Str), BTreeSet<TopicPartition>>,
+    commits: BTreeMap<Op, (NodeId, Str, Vec<Place>)>,
     joining: BTreeMap<(LinkId, i32), (NodeId, Str, Option<BTreeSet<Str>>)>,
     /// Partitions of topics.
     topics: BTreeMap<(NodeId, Str), i32>,
@@ -41,9 +44,26 @@ impl Check for Settled {
             }
             Observation::Lost { who } => {
                 self.current.remove(who);
+                if !self.current.keys().any(|other| (other.node, &other.group) == (who.node, &who.group)) {
+                    self.committed.remove(&(who.node, who.group.clone()));
+                }
+            }
+            Observation::Commit { op, who, offsets, .. } if self.current.contains_key(who) => {
+                let places = offsets.iter().map(|(place, _)| place.clone()).collect();
+                self.commits.insert(*op, (who.node, who.group.clone(), places));
+            }
+            Observation::CommitEnded { op, outcome } => {
+                let Some((node, group, places)) = self.commits.remove(op) else { return Ok(()) };
+                if *outcome == Outcome::Done(()) && self.current.keys().any(|who| who.group == group) {
+                    let places = places.into_iter();
+                    let places =
+                        places.map(|Place { topic, partition, .. }| TopicPartition { topic, partition });
+                    self.committed.entry((node, group)).or_default().extend(places);
+                }
             }
             Observation::TopicDeleted { node, topic } => {
                 self.topics.remove(&(*node, topic.clone()));
+                self.committed.values_mut().for_each(|places| places.retain(|place| place.topic != *topic));
             }
             _ => {}
         }
@@ -148,6 +168,12 @@ impl Settled {
                 Some(given) if given == *owned => {}
                 given => return Err(format!("{member} has {owned:?}, and was given {given:?}")),
             }
+        }
+        let committed = self.committed.get(&(id, group.id.clone()));
+        let mut committed = committed.into_iter().flatten();
+        let missing = committed.find(|place| !group.offsets.iter().any(|offset| offset.at == **place));
+        if let Some(missing) = missing {
+            return Err(format!("the offset for {missing} was committed and is gone"));
         }
         self.each_has_one(id, group, &has)
     }

@@ -28,6 +28,8 @@ pub struct Committed {
     registers: BTreeMap<Name, Vec<Write>>,
     /// Reads under way, by when they were asked for.
     reads: BTreeSet<Moment>,
+    /// Offsets of groups without members go after a while.
+    pub expire: bool,
     /// Before that, anything may have happened: the power went, and commits need not survive that.
     unknown_before: Option<Moment>,
 }
@@ -143,7 +145,7 @@ impl Committed {
             write.acknowledged && write.ended.is_some_and(|ended| ended < asked) && !self.is_forgotten(write)
         };
         let allowed = match offset {
-            NONE => !writes.iter().any(|write| lasting(&write)),
+            NONE => self.expire || !writes.iter().any(|write| lasting(&write)),
             _ => false,
         };
         let written =

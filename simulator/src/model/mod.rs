@@ -249,8 +249,9 @@ impl Check for Model {
     }
 
     fn turned(&mut self, now: Instant, id: NodeId, node: &Node, _: usize) -> Verdict {
-        let topics = &mut self.nodes.entry(id).or_default().topics;
+        let Expected { topics, committed, .. } = self.nodes.entry(id).or_default();
         topics.latest = topics.latest.max(node.clock.now(now).wall.0);
+        committed.expire = node.options.properties.contains_key("offsets.retention.minutes");
         topics.trimmed = node.options.properties.keys().any(|name| name.starts_with("log.retention."));
         Ok(())
     }
