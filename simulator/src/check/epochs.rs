@@ -7,6 +7,7 @@ use std::time::Duration;
 use kelpgate_core::protocol::consumer_group_heartbeat::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, TopicPartitions,
 };
+use kelpgate_core::protocol::offset_commit::OffsetCommitRequest;
 use kelpgate_core::protocol::{ErrorCode, Request, Response, Str};
 use kelpgate_core::time::Instant;
 use kelpgate_core::uuid::Uuid;
@@ -37,8 +38,8 @@ pub struct Epochs {
 #[derive(Debug)]
 struct Member {
     epoch: i32,
-    /// What it may use as far as it knows, until it says that it has given it up.
-    owns: Given,
+    /// What it may use as far as it knows, until it says that it has given it up; with the epoch at which it was told.
+    owns: BTreeMap<(Uuid, i32), i32>,
     /// When the last heartbeat was sent that was taken.
     alive: Instant,
     /// How long it may take to give up partitions.
@@ -59,11 +60,12 @@ enum What {
     Heartbeat {
         epoch: i32,
     },
-    /// The epoch that the member had been told, and whether it was gone then.
     Commit {
         epoch: i32,
+        /// The epoch that the member had been told.
         told: i32,
-        gone: bool,
+        /// It was not, or did not have that at the epoch it names.
+        wrong: bool,
     },
 }
 
@@ -72,6 +74,21 @@ impl Member {
     fn is_in_time(&self, now: Instant, session: Duration) -> bool {
         let patience = session.min(self.rebalance);
         self.epoch > 0 && !self.gone && now.saturating_since(self.alive) + patience / SKEW < patience
+    }
+}
+
+impl Member {
+    /// Whether it had all that it commits at that epoch, and has it still (KIP-1251). Topics that go by name are taken
+    /// for any.
+    fn had_all(&self, epoch: i32, commit: &OffsetCommitRequest) -> bool {
+        let mut parts = commit
+            .topics
+            .iter()
+            .flat_map(|topic| topic.partitions.iter().map(|one| (topic.topic_id, one.partition_index)));
+        parts.all(|(topic, partition)| match topic {
+            Uuid::ZERO => self.owns.values().any(|since| *since <= epoch),
+            topic => self.owns.get(&(topic, partition)).is_some_and(|since| *since <= epoch),
+        })
     }
 }
 
@@ -90,9 +107,10 @@ impl Check for Epochs {
             Request::OffsetCommit(commit) => {
                 let group = (seen.node, commit.group_id.clone());
                 let member = self.groups.get(&group).and_then(|members| members.get(&commit.member_id));
-                let Some(Member { epoch: told, gone, .. }) = member else { return };
+                let Some(member) = member else { return };
                 let epoch = commit.generation_id_or_member_epoch;
-                let what = What::Commit { epoch, told: *told, gone: *gone };
+                let wrong = member.gone || epoch < member.epoch && !member.had_all(epoch, commit);
+                let what = What::Commit { epoch, told: member.epoch, wrong };
                 (group, commit.member_id.clone(), what)
             }
             _ => return,
@@ -106,12 +124,12 @@ impl Check for Epochs {
             (What::Heartbeat { epoch }, Response::ConsumerGroupHeartbeat(answer)) => {
                 self.told(&asked, seen.now, *epoch, answer)
             }
-            (What::Commit { epoch, told, gone }, Response::OffsetCommit(answer)) => {
+            (What::Commit { epoch, told, wrong }, Response::OffsetCommit(answer)) => {
                 let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
                 let taken = partitions.any(|one| one.error_code == ErrorCode::NONE);
-                match taken && (epoch < told || *gone) {
+                match taken && *wrong {
                     true => Err(format!(
-                        "a commit of {} with epoch {epoch} was taken; it had epoch {told}, gone: {gone}",
+                        "a commit of {} with epoch {epoch} was taken; it had {told}, or was gone",
                         asked.member
                     )),
                     false => Ok(()),
@@ -149,11 +167,15 @@ impl Epochs {
         let rebalance = u64::try_from(beat.rebalance_timeout_ms).ok().map(Duration::from_millis);
         let fresh = Member {
             epoch: 0,
-            owns: Given::new(),
+            owns: BTreeMap::new(),
             alive: now,
             rebalance: rebalance.unwrap_or(SESSION),
             gone: false,
         };
+        if beat.member_id.is_empty() {
+            // The answer brings the id.
+            return;
+        }
         let member = members.entry(beat.member_id.clone()).or_insert(fresh);
         if let Some(rebalance) = rebalance {
             member.rebalance = rebalance;
@@ -166,7 +188,7 @@ impl Epochs {
         }
         if let Some(owned) = &beat.topic_partitions {
             let owned = flat(owned);
-            member.owns.retain(|one| owned.contains(one));
+            member.owns.retain(|one, _| owned.contains(one));
         }
     }
 
@@ -214,9 +236,11 @@ impl Epochs {
         let Some(assignment) = &answer.assignment else { return Ok(()) };
         let given = flat(&assignment.topic_partitions);
         // What it is not given any more it owns until it says otherwise.
-        member.owns.extend(given.iter().copied());
+        for one in &given {
+            member.owns.entry(*one).or_insert(answer.member_epoch);
+        }
         for (other, holder) in members.iter().filter(|(other, _)| **other != asked.member) {
-            let Some(one) = holder.owns.intersection(&given).next() else { continue };
+            let Some(one) = given.iter().find(|one| holder.owns.contains_key(one)) else { continue };
             if holder.is_in_time(now, session) {
                 let (topic, partition) = one;
                 return Err(format!("{} was given {topic}-{partition}, and {other} has it", asked.member));

@@ -53,6 +53,8 @@ struct Generation {
     assigned: Vec<BTreeMap<Str, Bytes>>,
     /// A member was given its part, so the coordinator knows of the generation for good.
     lasting: bool,
+    /// A member was told that this is the generation.
+    told: bool,
     /// Static members come back under other ids.
     has_static: bool,
 }
@@ -76,7 +78,16 @@ enum What {
 
 impl Group {
     fn newest(&self) -> i32 {
-        self.generations.last_key_value().map_or(-1, |(generation, _)| *generation)
+        let told = self.generations.iter().rev().find(|(_, known)| known.told);
+        told.map_or(-1, |(generation, _)| *generation)
+    }
+
+    /// Whether another member was heard of so lately that the group cannot have been empty since.
+    fn has_another(&self, member: &Str, now: Instant) -> bool {
+        self.alive.iter().any(|(other, at)| {
+            let patience = self.patience.get(other).copied().unwrap_or_default();
+            other != member && now.saturating_since(*at) + patience / SKEW < patience
+        })
     }
 }
 
@@ -93,6 +104,11 @@ impl Check for Generations {
             Request::OffsetCommit(commit) if commit.generation_id_or_member_epoch >= 0 => &commit.group_id,
             Request::LeaveGroup(leave) => &leave.group_id,
             Request::ConsumerGroupHeartbeat(beat) => &beat.group_id,
+            Request::DeleteGroups(delete) => {
+                self.groups
+                    .retain(|(node, name), _| *node != seen.node || !delete.groups_names.contains(name));
+                return;
+            }
             _ => return,
         };
         let group = self.groups.entry((seen.node, name.clone())).or_default();
@@ -135,7 +151,13 @@ impl Check for Generations {
         let verdict = match (&asked.what, response) {
             (What::Join { member, is_static, left, patience }, Response::JoinGroup(answer)) => {
                 group.patience.insert(answer.member_id.detach(), *patience);
-                group.joined(seen.client, asked.newest, (member, *is_static), left, answer)
+                let goes_back = answer.error_code == ErrorCode::NONE && answer.generation_id < asked.newest;
+                if goes_back && !group.has_another(member, seen.now) {
+                    // It was empty for a moment, and begins anew.
+                    group.generations.clear();
+                }
+                let newest = asked.newest.min(group.newest());
+                group.joined(seen.client, newest, (member, *is_static), left, answer)
             }
             (What::Sync { member, generation, is_static }, Response::SyncGroup(answer)) => {
                 group.synced(member, *generation, *is_static, answer)
@@ -168,8 +190,10 @@ impl Check for Generations {
     fn went_down(&mut self, _: Instant, id: NodeId, _: &Node, _: Survives) {
         // A generation that nobody was given a part of is not written down, and its number is used again.
         for (_, group) in self.groups.iter_mut().filter(|((node, _), _)| *node == id) {
-            group.generations.retain(|_, generation| generation.lasting);
             group.alive.clear();
+            for generation in group.generations.values_mut().filter(|generation| !generation.lasting) {
+                (generation.told, generation.leader, generation.members) = (false, None, None);
+            }
         }
     }
 }
@@ -266,6 +290,7 @@ impl Group {
             return Err(format!("{member} joined generation {generation}; {newest} had been told before"));
         }
         let known = self.generations.entry(generation).or_default();
+        known.told = true;
         known.has_static |= is_static || answer.members.iter().any(|one| one.group_instance_id.is_some());
         known.has_leader(answer)?;
         let is_leader = answer.leader == *member;

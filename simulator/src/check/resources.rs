@@ -99,7 +99,6 @@ fn serving(end: End<'_>) -> impl Iterator<Item = (NodeId, &Gateway)> {
 
 /// Nothing is asked of the node, unless by clients that are gone and whose end it was not told.
 fn is_at_rest(counts: &Counts) -> Verdict {
-    let waits = counts.parked_fetches + counts.parked_joins + counts.parked_syncs;
     let nothing = [
         ("tickets", counts.tickets),
         ("group writes", counts.group_writes),
@@ -107,10 +106,8 @@ fn is_at_rest(counts: &Counts) -> Verdict {
         ("questions to partitions that open", counts.opening),
         ("changes of the catalogue", counts.catalogue_waiting),
         ("inquiries", counts.inquiries),
-        ("requests", counts.requests.saturating_sub(waits)),
-        ("bytes not sent", counts.held.unsent),
-        ("bytes of requests", if counts.requests == 0 { counts.held.in_flight } else { 0 }),
-        ("bytes of frames", if counts.connections == 0 { counts.held.total() } else { 0 }),
+        ("requests", if counts.connections == 0 { counts.requests } else { 0 }),
+        ("bytes", if counts.connections == 0 { counts.held.total() } else { 0 }),
     ];
     match nothing.into_iter().find(|(_, count)| *count > 0) {
         Some((what, count)) => Err(format!("{count} {what}")),

@@ -124,7 +124,9 @@ impl Check for Settled {
             if let Some(who) = self.current.keys().find(|who| who.node == id && !known(who)) {
                 return Err(format!("node {id} knows no group {}, and {} is in it", who.group, who.member));
             }
-            for group in &groups {
+            // Others may be of hostile clients, of whom nothing is known.
+            let ours = |who: &Membership, group: &GroupView| who.node == id && who.group == group.id;
+            for group in groups.iter().filter(|group| self.wanted.keys().any(|who| ours(who, group))) {
                 self.group(id, group).map_err(|what| format!("node {id}: {what}\n{group}"))?;
             }
         }

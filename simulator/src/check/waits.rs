@@ -222,10 +222,10 @@ impl Fetch {
         }
     }
 
-    /// Whether an answer brings less than was waited for, and there was not more: nor an error, nor records that limits
-    /// kept back.
+    /// Whether an answer brings nothing, and there was nothing: nor an error, nor records that limits kept back. A node
+    /// that has just started may answer with less than `min_bytes`, as it takes sizes that it does not know for large.
     fn is_too_little(&self, answer: &FetchResponse) -> bool {
-        if answer.error_code != ErrorCode::NONE || !self.whole || bytes_of(answer) >= self.min_bytes {
+        if answer.error_code != ErrorCode::NONE || !self.whole || bytes_of(answer) > 0 || self.min_bytes == 0 {
             return false;
         }
         let topics = answer.responses.iter();
