@@ -162,7 +162,10 @@ impl Settled {
             .filter(|(who, _)| ours(who))
             .map(|(who, owned)| (&who.member, owned))
             .collect();
-        if let Some(gone) = has.keys().find(|member| !members.contains_key(member)) {
+        let gone = |(member, given): &(&Str, &BTreeSet<TopicPartition>)| {
+            !members.contains_key(member) && !given.is_empty()
+        };
+        if let Some((gone, _)) = has.iter().find(gone) {
             return Err(format!("{gone} is a member, and nobody says that it is"));
         }
         for (member, owned) in &members {

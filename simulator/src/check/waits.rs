@@ -225,7 +225,8 @@ impl Fetch {
     /// Whether an answer brings nothing, and there was nothing: nor an error, nor records that limits kept back. A node
     /// that has just started may answer with less than `min_bytes`, as it takes sizes that it does not know for large.
     fn is_too_little(&self, answer: &FetchResponse) -> bool {
-        if answer.error_code != ErrorCode::NONE || !self.whole || bytes_of(answer) > 0 || self.min_bytes == 0 {
+        if answer.error_code != ErrorCode::NONE || !self.whole || bytes_of(answer) > 0 || self.min_bytes == 0
+        {
             return false;
         }
         let topics = answer.responses.iter();
