@@ -112,23 +112,17 @@ impl Check for Generations {
             _ => return,
         };
         let group = self.groups.entry((seen.node, name.clone())).or_default();
-        let stays = |group: &Group, member: &Str, generation: i32, instance: &Option<Str>| What::Stays {
-            member: member.clone(),
-            generation,
-            is_static: instance.is_some(),
-            was_gone: group.left.contains(member),
-        };
         let what = match request {
             Request::JoinGroup(join) => joins(group, join),
             Request::SyncGroup(sync) => syncs(group, sync),
             Request::Heartbeat(beat) => {
-                stays(group, &beat.member_id, beat.generation_id, &beat.group_instance_id)
+                stays(group, &beat.member_id, beat.generation_id, beat.group_instance_id.as_ref())
             }
             Request::OffsetCommit(commit) => stays(
                 group,
                 &commit.member_id,
                 commit.generation_id_or_member_epoch,
-                &commit.group_instance_id,
+                commit.group_instance_id.as_ref(),
             ),
             Request::LeaveGroup(leave) => {
                 let members = leave.members.iter().map(|member| member.member_id.clone());
@@ -195,6 +189,15 @@ impl Check for Generations {
                 (generation.told, generation.leader, generation.members) = (false, None, None);
             }
         }
+    }
+}
+
+fn stays(group: &Group, member: &Str, generation: i32, instance: Option<&Str>) -> What {
+    What::Stays {
+        member: member.clone(),
+        generation,
+        is_static: instance.is_some(),
+        was_gone: group.left.contains(member),
     }
 }
 
