@@ -113,8 +113,9 @@ pub enum PartitionQuestion {
     Probe(FetchPosition),
     /// As a probe, but answered only once the high watermark differs from the one known to the asker.
     Watch { position: FetchPosition, known_high_watermark: i64 },
-    /// Give the batches that hold `from` and what follows below the high watermark.
-    Collect { from: i64, max_bytes: usize },
+    /// Give the batches that hold `from` and what follows below the high watermark, and below `until`: the high watermark
+    /// that the reader is told, which may have moved on since.
+    Collect { from: i64, until: i64, max_bytes: usize },
     /// Which offset belongs to this timestamp (or special value)?
     ListOffset { timestamp: i64, current_leader_epoch: i32 },
     /// Raise the log start; -1 means the high watermark.

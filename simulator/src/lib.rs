@@ -12,6 +12,7 @@ pub mod disk;
 mod draw;
 pub mod faults;
 pub mod history;
+pub mod model;
 #[cfg(feature = "mutants")]
 pub mod mutants;
 pub mod network;

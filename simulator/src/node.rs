@@ -43,7 +43,8 @@ pub struct Clock {
 }
 
 impl Clock {
-    fn now(&self, world: Instant) -> Now {
+    /// What it shows.
+    pub fn now(&self, world: Instant) -> Now {
         let skewed = i128::from(world.0) + i128::from(world.0) * i128::from(self.skew) / 1_000_000;
         // The monotonic clock of a real machine does not begin at 0 either.
         let mono = Instant(1_000_000_000 + skewed as u64);
@@ -341,6 +342,11 @@ impl Node {
     /// The shards, for those who look into them.
     pub fn shards(&self) -> impl Iterator<Item = &Shard> {
         self.seats.iter().map(|seat| &seat.shard)
+    }
+
+    /// Connections that clients have, as far as the shards can know.
+    pub fn connections(&self) -> usize {
+        self.seats.iter().map(|seat| seat.sockets.len()).sum()
     }
 
     fn tell(&mut self, now: Instant, shard: usize, event: Event<ShardMessage>, wants: &mut Vec<Want>) {

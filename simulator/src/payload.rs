@@ -32,6 +32,11 @@ struct Parts {
 }
 
 impl Value {
+    /// The key of its record.
+    pub fn key(self) -> Option<Vec<u8>> {
+        self.parts().key
+    }
+
     fn parts(self) -> Parts {
         let mut chance = Random::new(u64::from(self.client) << 32 | u64::from(self.number));
         let key = (!chance.chance(4)).then(|| format!("k{}", self.number % KEYS).into_bytes());

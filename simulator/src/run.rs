@@ -80,7 +80,7 @@ impl Plan {
     /// Lets it happen.
     pub fn run(&self, transcript: Transcript) -> Report {
         let mut random = Random::new(self.seed ^ 0x5eed);
-        let mut world = World::new(self.swarm.clone(), check::all(), transcript, random.fork());
+        let mut world = World::new(self.swarm.clone(), check::all(&self.swarm), transcript, random.fork());
         let outcome = catch_unwind(AssertUnwindSafe(|| self.happen(&mut world, &mut random)));
         let violation = match outcome {
             Ok(outcome) => outcome.err(),

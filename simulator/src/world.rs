@@ -20,6 +20,11 @@ use crate::random::Random;
 use crate::strike::Disks;
 use crate::transcript::Transcript;
 
+/// Tenths of seconds that a node may take to come to rest once nobody asks it anything.
+const REST: usize = 200;
+/// Tenths of seconds that groups may take to come to rest once all clients are done: a session, and a rebalance.
+const SETTLE: usize = 1_200;
+
 /// Something that is due.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Due {
@@ -68,6 +73,8 @@ pub struct World {
     /// Events that shards handled.
     events: u64,
     pub(crate) healed: bool,
+    /// Clients do nothing any more.
+    over: bool,
     /// The answers that clients got.
     answers: BTreeMap<ApiKey, u64>,
     /// What nodes told their administrator.
@@ -99,6 +106,7 @@ impl World {
             turns: 0,
             events: 0,
             healed: false,
+            over: false,
             answers: BTreeMap::new(),
             told: Vec::new(),
             swarm,
@@ -223,11 +231,51 @@ impl World {
     /// # Errors
     /// When a promise is broken.
     pub fn end(&mut self) -> Result<(), Violation> {
+        self.until(SETTLE, |check, end| check.settles(end))?;
         let end = End { now: self.now, nodes: &self.nodes, seats: &self.seats };
         for check in &mut self.checks {
             check.ended(end).map_err(|what| Violation { check: check.name(), what })?;
         }
-        Ok(())
+        self.hang_up();
+        self.until(REST, |check, end| check.rests(end))?;
+        // What groups have committed, when nothing can change it.
+        for id in 0..self.nodes.len() {
+            if self.nodes[id].phase == Phase::Serving {
+                self.ask_node(id, AdminQuestion::GroupLag)?;
+            }
+        }
+        self.run_until(self.now + Duration::from_secs(1))
+    }
+
+    /// Lets time pass until all checks agree, or for so many tenths of seconds.
+    fn until(
+        &mut self,
+        most: usize,
+        mut one: impl FnMut(&mut dyn Check, End<'_>) -> Verdict,
+    ) -> Result<(), Violation> {
+        let mut agreed = Ok(());
+        for _ in 0..most {
+            let end = End { now: self.now, nodes: &self.nodes, seats: &self.seats };
+            let mut checks = self.checks.iter_mut();
+            agreed = checks.try_for_each(|check| {
+                one(check.as_mut(), end).map_err(|what| Violation { check: check.name(), what })
+            });
+            if agreed.is_ok() {
+                break;
+            }
+            self.run_until(self.now + Duration::from_millis(100))?;
+        }
+        agreed
+    }
+
+    /// All clients close their connections and do nothing more.
+    fn hang_up(&mut self) {
+        self.over = true;
+        for client in 0..self.seats.len() {
+            for link in self.seats[client].links() {
+                self.ask(client, Ask::Close { link });
+            }
+        }
     }
 
     /// Every check looks at something.
@@ -249,6 +297,7 @@ impl World {
         self.steps += 1;
         match due {
             Due::Deliver(delivery) => self.deliver(delivery),
+            Due::Connect(_) | Due::Client(_) if self.over => Ok(()),
             Due::Connect(link) => self.connect(link),
             Due::Client(client) => self.wake(client),
             Due::Turn(node, shard) => self.turn(node, shard),

@@ -2,7 +2,7 @@
 
 use super::{Gateway, Stage};
 use crate::ids::{ConnId, LogId};
-use crate::inspect::{self, ConnectionView, Counts, GroupView, HeldBytes, PartitionView, ShardView};
+use crate::inspect::{self, ConnectionView, Counts, GroupView, HeldBytes, Offsets, PartitionView, ShardView};
 use crate::protocol::Str;
 use crate::topic::partition::Partition;
 
@@ -66,6 +66,14 @@ impl Gateway {
         }
         self.coordinators.count(&mut counts);
         counts
+    }
+
+    /// Where each partition stands that serves, by topic id and index. Makes no copy of anything, so that it can be asked
+    /// after every step.
+    pub fn offsets(&self) -> impl Iterator<Item = (LogId, Offsets)> + '_ {
+        self.partitions
+            .iter()
+            .filter_map(|(log, partition)| partition.offsets().map(|offsets| (*log, offsets)))
     }
 
     fn look_at(&self, log: LogId, partition: &Partition) -> PartitionView {

@@ -34,7 +34,7 @@ impl Loading {
     pub fn next_question(&self) -> PartitionQuestion {
         match self.at {
             None => PartitionQuestion::ListOffset { timestamp: special::EARLIEST, current_leader_epoch: -1 },
-            Some(from) => PartitionQuestion::Collect { from, max_bytes: STEP_BYTES },
+            Some(from) => PartitionQuestion::Collect { from, until: i64::MAX, max_bytes: STEP_BYTES },
         }
     }
 

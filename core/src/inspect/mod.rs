@@ -18,7 +18,7 @@ pub use group::{
     ClassicMemberView, ClassicView, ConsumerMemberView, ConsumerView, CoordinatorPhase, CoordinatorView,
     GroupKind, GroupView, OffsetView,
 };
-pub use partition::{PartitionPhase, PartitionView, ServingView};
+pub use partition::{Offsets, PartitionPhase, PartitionView, ServingView};
 
 use crate::ids::ShardId;
 use crate::protocol::Str;

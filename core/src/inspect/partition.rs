@@ -54,6 +54,16 @@ pub struct ServingView {
     pub compacted_to: i64,
 }
 
+/// The numbers of a partition that serves; the last stable offset is the high watermark, as long as no transactions are
+/// served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offsets {
+    pub log_start: i64,
+    pub high_watermark: i64,
+    pub log_end: i64,
+    pub leader_epoch: i32,
+}
+
 impl PartitionView {
     /// Its state, if it serves.
     pub fn serving(&self) -> Option<&ServingView> {

@@ -236,7 +236,8 @@ impl Fetching {
                 if records.is_empty() && read.from < next && next < probed.high_watermark =>
             {
                 read.from = next;
-                let question = PartitionQuestion::Collect { from: next, max_bytes };
+                let question =
+                    PartitionQuestion::Collect { from: next, until: probed.high_watermark, max_bytes };
                 home.ask(self.parts.expect(index), read.log?, question);
                 None
             }
@@ -312,11 +313,11 @@ impl Fetching {
                 break;
             }
             let max_bytes = usize::try_from(target.max_bytes).unwrap_or(0).min(left);
-            let (log, from) = (*log, *from);
+            let (log, from, until) = (*log, *from, probed.high_watermark);
             left -= available.min(max_bytes);
             first = false;
             let part = self.parts.expect(index);
-            home.ask(part, log, PartitionQuestion::Collect { from, max_bytes });
+            home.ask(part, log, PartitionQuestion::Collect { from, until, max_bytes });
         }
         self.advance(home)
     }

@@ -1,89 +1,131 @@
-//! An acknowledged record is there, at the offset that was told, whole, and stays there; one offset has one value.
+//! An acknowledged record is there in the end, at the offset that was told, unless somebody deleted it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Check, Seen, Verdict};
+use kelpgate_core::protocol::{Request, Str};
+use kelpgate_core::time::Instant;
+use kelpgate_log::Sync;
+
+use super::{Check, End, Seen, Verdict};
+use crate::client::Sent;
+use crate::disk::Survives;
 use crate::history::{Observation, Op, Outcome, Place};
+use crate::model::Kept;
+use crate::network::LinkId;
+use crate::node::{Node, NodeId};
 use crate::payload::Value;
 
-/// What is known of each partition.
+/// What was acknowledged, and what was read in the end.
 #[derive(Debug, Default)]
 pub struct Durable {
     partitions: BTreeMap<Place, Known>,
-    sent: BTreeMap<Op, (Place, Vec<Value>)>,
+    under_way: BTreeMap<Op, Batch>,
+    /// Topics of which compaction leaves the last record of each key.
+    compacted: BTreeSet<Str>,
+}
+
+#[derive(Debug)]
+struct Batch {
+    place: Place,
+    values: Vec<Value>,
+    acks: i16,
 }
 
 #[derive(Debug, Default)]
 struct Known {
-    values: BTreeMap<i64, Value>,
-    /// Records below may be gone.
+    /// By offset; whether it was acknowledged by all.
+    acknowledged: BTreeMap<i64, (Value, bool)>,
+    /// What was read after healing.
+    read: BTreeMap<i64, Value>,
+    /// Somebody read from the start after healing.
+    audited: bool,
+    /// Where the log started then, or somebody had deleted to.
     start: i64,
-    /// The end of what readers were told can be read, after healing.
-    seen_up_to: i64,
-    acknowledged: BTreeMap<i64, Value>,
 }
 
 impl Known {
-    fn is(&mut self, place: &Place, offset: i64, value: Value) -> Verdict {
-        match self.values.insert(offset, value) {
-            Some(other) if other != value => {
-                Err(format!("{place} offset {offset} was {other} and is {value}"))
-            }
-            Some(_) | None => Ok(()),
-        }
+    /// What was acknowledged and is not there.
+    fn missing(&self, compacted: bool) -> Option<(i64, Value)> {
+        let mut expected =
+            self.acknowledged.range(self.start..).map(|(offset, (value, _))| (*offset, *value));
+        let is_there = |(offset, value): (i64, Value)| match self.read.get(&offset) {
+            Some(read) => *read == value,
+            None if compacted => self
+                .read
+                .range(offset + 1..)
+                .any(|(_, later)| later.key().is_some() && later.key() == value.key()),
+            None => false,
+        };
+        expected.find(|one| !is_there(*one))
     }
 }
 
 impl Check for Durable {
     fn name(&self) -> &'static str {
-        "acknowledged records stay, one offset has one value"
+        "acknowledged records are there in the end"
     }
 
     fn observed(&mut self, seen: Seen, what: &Observation) -> Verdict {
         match what {
-            Observation::Sent { op, place, values, .. } => {
-                self.sent.insert(*op, (place.clone(), values.clone()));
-                Ok(())
+            Observation::Sent { op, place, values, acks, .. } => {
+                let batch = Batch { place: place.clone(), values: values.clone(), acks: *acks };
+                self.under_way.insert(*op, batch);
             }
             Observation::SendEnded { op, outcome } => {
-                let Some((place, values)) = self.sent.remove(op) else { return Ok(()) };
+                let Some(Batch { place, values, acks }) = self.under_way.remove(op) else { return Ok(()) };
                 let Outcome::Done(base) = *outcome else { return Ok(()) };
-                if base < 0 {
-                    return Ok(());
+                if base >= 0 {
+                    let known = self.partitions.entry(place).or_default();
+                    known
+                        .acknowledged
+                        .extend((base..).zip(values.into_iter().map(|value| (value, acks == -1))));
                 }
-                let known = self.partitions.entry(place.clone()).or_default();
-                (base..).zip(values).try_for_each(|(offset, value)| {
-                    known.acknowledged.insert(offset, value);
-                    known.is(&place, offset, value)
-                })
             }
-            Observation::Polled(polled) => {
+            Observation::Polled(polled) if seen.healed => {
                 let known = self.partitions.entry(polled.place.clone()).or_default();
-                if seen.healed {
-                    known.seen_up_to = known.seen_up_to.max(polled.high_watermark);
-                }
-                polled.records.iter().try_for_each(|read| known.is(&polled.place, read.offset, read.value))
+                known.audited |= polled.position <= polled.log_start.max(0);
+                known.start = known.start.max(polled.log_start);
+                known.read.extend(polled.records.iter().map(|read| (read.offset, read.value)));
             }
-            Observation::Changed { place, offset, what } => Err(format!("{place} offset {offset}: {what}")),
             Observation::RecordsDeleted { place, before } => {
                 let known = self.partitions.entry(place.clone()).or_default();
                 known.start = known.start.max(*before);
-                Ok(())
             }
             Observation::TopicDeleted { node, topic } => {
-                self.partitions.retain(|place, _| (place.node, &place.topic) != (*node, topic));
-                self.sent.retain(|_, (place, _)| (place.node, &place.topic) != (*node, topic));
-                Ok(())
+                let of = |place: &Place| (place.node, &place.topic) == (*node, topic);
+                self.partitions.retain(|place, _| !of(place));
+                self.under_way.retain(|_, batch| !of(&batch.place));
             }
-            Observation::Sought { .. }
-            | Observation::FetchAnswered { .. }
-            | Observation::Owns { .. }
-            | Observation::Lost { .. }
-            | Observation::Commit { .. }
-            | Observation::CommitEnded { .. }
-            | Observation::Committed { .. }
-            | Observation::Answered { .. }
-            | Observation::WrongAnswer { .. } => Ok(()),
+            _ => {}
         }
+        Ok(())
+    }
+
+    fn asked(&mut self, _: Seen, _: LinkId, _: &Sent, request: &Request) {
+        if let Request::CreateTopics(request) = request {
+            let compacted = request.topics.iter().filter(|topic| Kept::of(topic) == Kept::Changed);
+            self.compacted.extend(compacted.map(|topic| topic.name.clone()));
+        }
+    }
+
+    fn went_down(&mut self, _: Instant, id: NodeId, node: &Node, survives: Survives) {
+        let keeps = node.options.sync == Sync::Disk;
+        if survives != Survives::All {
+            for (_, known) in self.partitions.iter_mut().filter(|(place, _)| place.node == id) {
+                known.acknowledged.retain(|_, (_, by_all)| keeps && *by_all);
+            }
+        }
+    }
+
+    fn ended(&mut self, _: End<'_>) -> Verdict {
+        for (place, known) in self.partitions.iter().filter(|(_, known)| known.audited) {
+            if let Some((offset, value)) = known.missing(self.compacted.contains(&place.topic)) {
+                let end = known.read.last_key_value().map_or(0, |(last, _)| last + 1);
+                return Err(format!(
+                    "{place} offset {offset}, {value}, is gone; the last one read is before {end}"
+                ));
+            }
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,18 @@
 //! What must hold. Each file is one promise; all of them look at every step.
 
+mod answers;
 mod durable;
+mod epochs;
+mod generations;
+mod jepsen;
+mod offsets;
+mod order;
+mod ownership;
+mod producer_ids;
+mod resources;
+mod settled;
+mod values;
+mod waits;
 
 use kelpgate_core::inquiry::AdminAnswer;
 use kelpgate_core::protocol::{Request, Response};
@@ -8,8 +20,9 @@ use kelpgate_core::time::Instant;
 
 use crate::client::{Seat, Sent};
 use crate::disk::Survives;
-use crate::faults::FaultKind;
+use crate::faults::{FaultKind, Swarm};
 use crate::history::{ClientId, Observation};
+use crate::model::Model;
 use crate::network::LinkId;
 use crate::node::{Node, NodeId};
 
@@ -84,13 +97,38 @@ pub trait Check {
     /// No more faults from now on.
     fn healed(&mut self, _now: Instant) {}
 
-    /// Everything was done, healed, and read back.
+    /// Everything was done and healed; whether all has come to rest is asked several times.
+    fn settles(&mut self, _end: End<'_>) -> Verdict {
+        Ok(())
+    }
+
+    /// Everything was done, healed, and read back; clients are still there.
     fn ended(&mut self, _end: End<'_>) -> Verdict {
+        Ok(())
+    }
+
+    /// Clients have gone; whether all they left behind has gone too is asked several times.
+    fn rests(&mut self, _end: End<'_>) -> Verdict {
         Ok(())
     }
 }
 
-/// All promises.
-pub fn all() -> Vec<Box<dyn Check>> {
-    vec![Box::new(durable::Durable::default())]
+/// All promises, in a world with these faults.
+pub fn all(swarm: &Swarm) -> Vec<Box<dyn Check>> {
+    vec![
+        Box::new(answers::Answers::default()),
+        Box::new(values::Values::default()),
+        Box::new(order::Order::default()),
+        Box::new(durable::Durable::default()),
+        Box::new(producer_ids::ProducerIds::default()),
+        Box::new(offsets::OffsetsRise::default()),
+        Box::new(generations::Generations::default()),
+        Box::new(epochs::Epochs::default()),
+        Box::new(ownership::Ownership::default()),
+        Box::new(settled::Settled::default()),
+        Box::new(jepsen::Jepsen::default()),
+        Box::new(waits::Waits::new(swarm)),
+        Box::new(resources::Resources::default()),
+        Box::new(Model::default()),
+    ]
 }

@@ -57,6 +57,11 @@ impl Seat {
         self.ports.remove(&link).is_some()
     }
 
+    /// Its connections.
+    pub fn links(&self) -> Vec<LinkId> {
+        self.ports.keys().copied().collect()
+    }
+
     /// Requests without an answer, of all connections.
     pub fn unanswered(&self) -> impl Iterator<Item = (LinkId, &Sent)> {
         self.ports.iter().flat_map(|(link, port)| port.asked.iter().map(|sent| (*link, sent)))

@@ -88,13 +88,21 @@ impl Ready {
         Found::Bytes(self.recent.bytes_from(position.fetch_offset).unwrap_or(limit).clamp(1, limit))
     }
 
-    /// Asks the engine for the batches that hold `from` and what follows, up to the high watermark.
-    pub(super) fn collect(&mut self, owner: &mut Owner<'_>, asker: Asker, from: i64, max_bytes: usize) {
+    /// Asks the engine for the batches that hold the first of two offsets and what follows below the other, up to the
+    /// high watermark.
+    pub(super) fn collect(
+        &mut self,
+        owner: &mut Owner<'_>,
+        asker: Asker,
+        (from, until): (i64, i64),
+        max_bytes: usize,
+    ) {
         if from < self.start {
             let gone = PartitionAnswer::Collected(Err(ErrorCode::OFFSET_OUT_OF_RANGE));
             return owner.tell(asker, Answer::Partition(gone));
         }
-        let command = StorageCommand::Read { log: self.log, from, until: self.high_watermark, max_bytes };
+        let until = until.min(self.high_watermark);
+        let command = StorageCommand::Read { log: self.log, from, until, max_bytes };
         owner.store(self.log, Wait::Collect(asker), command);
     }
 

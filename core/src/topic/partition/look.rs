@@ -2,7 +2,7 @@
 
 use super::ready::Ready;
 use super::{Partition, Phase};
-use crate::inspect::{PartitionPhase, PartitionView, ServingView, TopicPartition};
+use crate::inspect::{Offsets, PartitionPhase, PartitionView, ServingView, TopicPartition};
 use crate::protocol::Str;
 
 impl Partition {
@@ -15,6 +15,19 @@ impl Partition {
             Phase::Fenced => PartitionPhase::Fenced,
         };
         PartitionView { name: TopicPartition { topic, partition: self.log.partition }, log: self.log, phase }
+    }
+
+    /// Where it stands, if it serves.
+    pub fn offsets(&self) -> Option<Offsets> {
+        match &self.phase {
+            Phase::Ready(ready) => Some(Offsets {
+                log_start: ready.start,
+                high_watermark: ready.high_watermark,
+                log_end: ready.end,
+                leader_epoch: ready.leader_epoch,
+            }),
+            Phase::Opening { .. } | Phase::Closed | Phase::Fenced => None,
+        }
     }
 
     /// Questions that wait for it to open, and watches that it keeps.

@@ -67,7 +67,9 @@ impl Ready {
             PartitionQuestion::Watch { position, known_high_watermark } => {
                 self.watch(owner, asker, position, known_high_watermark);
             }
-            PartitionQuestion::Collect { from, max_bytes } => self.collect(owner, asker, from, max_bytes),
+            PartitionQuestion::Collect { from, until, max_bytes } => {
+                self.collect(owner, asker, (from, until), max_bytes);
+            }
             PartitionQuestion::ListOffset { timestamp, current_leader_epoch } => {
                 self.list_offset(owner, asker, timestamp, current_leader_epoch);
             }

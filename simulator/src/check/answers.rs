@@ -1,0 +1,69 @@
+//! Every request is answered once, in its turn; in the end, only fetches wait that may.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kelpgate_core::protocol::{ApiKey, Request};
+
+use super::{Check, End, Seen, Verdict};
+use crate::client::Sent;
+use crate::history::Observation;
+use crate::network::LinkId;
+
+/// How long an answer may take when nothing is wrong: as long as clients wait.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Listens to each connection.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// Requests that may wait, and for how long.
+    waiting: BTreeMap<(LinkId, i32), Duration>,
+}
+
+impl Check for Answers {
+    fn name(&self) -> &'static str {
+        "every request is answered once, in its turn"
+    }
+
+    fn observed(&mut self, _: Seen, what: &Observation) -> Verdict {
+        match what {
+            Observation::WrongAnswer { link, what } => Err(format!("connection {}: {what}", link.0)),
+            _ => Ok(()),
+        }
+    }
+
+    fn asked(&mut self, _: Seen, link: LinkId, sent: &Sent, request: &Request) {
+        let waits = match request {
+            Request::Fetch(fetch) => fetch.max_wait_ms,
+            Request::JoinGroup(join) => join.rebalance_timeout_ms.max(join.session_timeout_ms),
+            _ => return,
+        };
+        let waits = Duration::from_millis(u64::try_from(waits).unwrap_or(0));
+        self.waiting.insert((link, sent.correlation_id), waits);
+    }
+
+    fn lost(&mut self, _: Seen, link: LinkId) {
+        self.waiting.retain(|(of, _), _| *of != link);
+    }
+
+    fn ended(&mut self, end: End<'_>) -> Verdict {
+        for (client, seat) in end.seats.iter().enumerate() {
+            // Whatever waits behind one that may wait may wait as long.
+            let mut longest: BTreeMap<LinkId, Duration> = BTreeMap::new();
+            for (link, sent) in seat.unanswered() {
+                let own = self.waiting.get(&(link, sent.correlation_id)).copied().unwrap_or_default();
+                let may = longest.entry(link).or_default();
+                *may = (*may).max(own);
+                let waited = end.now.saturating_since(sent.at);
+                if waited > *may + PATIENCE {
+                    let (key, number): (ApiKey, i32) = (sent.key, sent.correlation_id);
+                    return Err(format!(
+                        "client {client} waits for {key:?} {number} on {} since {waited:?}",
+                        link.0
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}

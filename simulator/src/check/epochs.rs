@@ -1,0 +1,255 @@
+//! Groups of the new protocol (KIP-848) keep their word: a partition is given to a member only when the one before has
+//! given it up or is out of time; epochs never go back; members that are gone, and older epochs, commit nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use kelpgate_core::protocol::consumer_group_heartbeat::{
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, TopicPartitions,
+};
+use kelpgate_core::protocol::offset_commit::OffsetCommitRequest;
+use kelpgate_core::protocol::{ErrorCode, Request, Response, Str};
+use kelpgate_core::time::Instant;
+use kelpgate_core::uuid::Uuid;
+use kelpgate_log::Sync;
+
+use super::{Check, Seen, Verdict};
+use crate::client::Sent;
+use crate::disk::Survives;
+use crate::network::LinkId;
+use crate::node::{Node, NodeId};
+
+/// The default of `group.consumer.session.timeout.ms`.
+const SESSION: Duration = Duration::from_secs(45);
+/// How much sooner a node may think that time is up, one part in so many: clocks go wrong.
+const SKEW: u32 = 500;
+
+type Given = BTreeSet<(Uuid, i32)>;
+
+/// Listens to what members and coordinators tell each other.
+#[derive(Debug, Default)]
+pub struct Epochs {
+    groups: BTreeMap<(NodeId, Str), BTreeMap<Str, Member>>,
+    under_way: BTreeMap<(LinkId, i32), Asked>,
+    /// Where it is not the default.
+    sessions: BTreeMap<NodeId, Duration>,
+}
+
+#[derive(Debug)]
+struct Member {
+    epoch: i32,
+    /// What it may use as far as it knows, until it says that it has given it up; with the epoch at which it was told.
+    owns: BTreeMap<(Uuid, i32), i32>,
+    /// When the last heartbeat was sent that was taken.
+    alive: Instant,
+    /// How long it may take to give up partitions.
+    rebalance: Duration,
+    gone: bool,
+}
+
+#[derive(Debug)]
+struct Asked {
+    group: (NodeId, Str),
+    member: Str,
+    at: Instant,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Heartbeat {
+        epoch: i32,
+    },
+    Commit {
+        epoch: i32,
+        /// The epoch that the member had been told.
+        told: i32,
+        /// It was not, or did not have that at the epoch it names.
+        wrong: bool,
+    },
+}
+
+impl Member {
+    /// It was heard of so lately that its node must keep it, and what it has.
+    fn is_in_time(&self, now: Instant, session: Duration) -> bool {
+        let patience = session.min(self.rebalance);
+        self.epoch > 0 && !self.gone && now.saturating_since(self.alive) + patience / SKEW < patience
+    }
+}
+
+impl Member {
+    /// Whether it had all that it commits at that epoch, and has it still (KIP-1251). Topics that go by name are taken
+    /// for any.
+    fn had_all(&self, epoch: i32, commit: &OffsetCommitRequest) -> bool {
+        let mut parts = commit
+            .topics
+            .iter()
+            .flat_map(|topic| topic.partitions.iter().map(|one| (topic.topic_id, one.partition_index)));
+        parts.all(|(topic, partition)| match topic {
+            Uuid::ZERO => self.owns.values().any(|since| *since <= epoch),
+            topic => self.owns.get(&(topic, partition)).is_some_and(|since| *since <= epoch),
+        })
+    }
+}
+
+impl Check for Epochs {
+    fn name(&self) -> &'static str {
+        "consumer groups: a partition has one owner, epochs rise"
+    }
+
+    fn asked(&mut self, seen: Seen, link: LinkId, sent: &Sent, request: &Request) {
+        let (group, member, what) = match request {
+            Request::ConsumerGroupHeartbeat(beat) => {
+                let group = (seen.node, beat.group_id.clone());
+                self.heartbeat(&group, seen.now, beat);
+                (group, beat.member_id.clone(), What::Heartbeat { epoch: beat.member_epoch })
+            }
+            Request::OffsetCommit(commit) => {
+                let group = (seen.node, commit.group_id.clone());
+                let member = self.groups.get(&group).and_then(|members| members.get(&commit.member_id));
+                let Some(member) = member else { return };
+                let epoch = commit.generation_id_or_member_epoch;
+                let wrong = member.gone || epoch < member.epoch && !member.had_all(epoch, commit);
+                let what = What::Commit { epoch, told: member.epoch, wrong };
+                (group, commit.member_id.clone(), what)
+            }
+            _ => return,
+        };
+        self.under_way.insert((link, sent.correlation_id), Asked { group, member, at: sent.at, what });
+    }
+
+    fn answered(&mut self, seen: Seen, link: LinkId, sent: &Sent, response: &Response) -> Verdict {
+        let Some(asked) = self.under_way.remove(&(link, sent.correlation_id)) else { return Ok(()) };
+        let verdict = match (&asked.what, response) {
+            (What::Heartbeat { epoch }, Response::ConsumerGroupHeartbeat(answer)) => {
+                self.told(&asked, seen.now, *epoch, answer)
+            }
+            (What::Commit { epoch, told, wrong }, Response::OffsetCommit(answer)) => {
+                let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
+                let taken = partitions.any(|one| one.error_code == ErrorCode::NONE);
+                match taken && *wrong {
+                    true => Err(format!(
+                        "a commit of {} with epoch {epoch} was taken; it had {told}, or was gone",
+                        asked.member
+                    )),
+                    false => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        };
+        verdict.map_err(|what| format!("group {} of node {}: {what}", asked.group.1, asked.group.0))
+    }
+
+    fn lost(&mut self, _: Seen, link: LinkId) {
+        self.under_way.retain(|(of, _), _| *of != link);
+    }
+
+    fn went_down(&mut self, _: Instant, id: NodeId, node: &Node, survives: Survives) {
+        if survives != Survives::All && node.options.sync != Sync::Disk {
+            self.groups.retain(|(of, _), _| *of != id);
+        }
+    }
+
+    fn turned(&mut self, _: Instant, id: NodeId, node: &Node, _: usize) -> Verdict {
+        if !self.sessions.contains_key(&id) {
+            let set = node.options.properties.get("group.consumer.session.timeout.ms");
+            let set = set.and_then(|ms| ms.parse().ok()).map(Duration::from_millis);
+            self.sessions.insert(id, set.unwrap_or(SESSION));
+        }
+        Ok(())
+    }
+}
+
+impl Epochs {
+    /// A member says what it has.
+    fn heartbeat(&mut self, group: &(NodeId, Str), now: Instant, beat: &ConsumerGroupHeartbeatRequest) {
+        let members = self.groups.entry(group.clone()).or_default();
+        let rebalance = u64::try_from(beat.rebalance_timeout_ms).ok().map(Duration::from_millis);
+        let fresh = Member {
+            epoch: 0,
+            owns: BTreeMap::new(),
+            alive: now,
+            rebalance: rebalance.unwrap_or(SESSION),
+            gone: false,
+        };
+        if beat.member_id.is_empty() {
+            // The answer brings the id.
+            return;
+        }
+        let member = members.entry(beat.member_id.clone()).or_insert(fresh);
+        if let Some(rebalance) = rebalance {
+            member.rebalance = rebalance;
+        }
+        if beat.member_epoch <= 0 {
+            member.owns.clear();
+        }
+        if beat.member_epoch == 0 {
+            (member.epoch, member.gone) = (0, false);
+        }
+        if let Some(owned) = &beat.topic_partitions {
+            let owned = flat(owned);
+            member.owns.retain(|one, _| owned.contains(one));
+        }
+    }
+
+    /// A coordinator says what a member may have.
+    fn told(
+        &mut self,
+        asked: &Asked,
+        now: Instant,
+        epoch: i32,
+        answer: &ConsumerGroupHeartbeatResponse,
+    ) -> Verdict {
+        let session = self.sessions.get(&asked.group.0).copied().unwrap_or(SESSION);
+        let Some(members) = self.groups.get_mut(&asked.group) else { return Ok(()) };
+        let Some(member) = members.get_mut(&asked.member) else { return Ok(()) };
+        match answer.error_code {
+            ErrorCode::NONE if epoch < 0 => {
+                (member.gone, member.epoch) = (epoch == -1, 0);
+                member.owns.clear();
+                return Ok(());
+            }
+            ErrorCode::NONE => {}
+            ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::FENCED_MEMBER_EPOCH if epoch == 0 => {
+                return Err(format!("{} joined and was refused with {}", asked.member, answer.error_code));
+            }
+            ErrorCode::UNKNOWN_MEMBER_ID if member.is_in_time(now, session) => {
+                let silent = now.saturating_since(member.alive);
+                return Err(format!("{} is unknown, {silent:?} after a heartbeat", asked.member));
+            }
+            ErrorCode::UNKNOWN_MEMBER_ID
+            | ErrorCode::FENCED_MEMBER_EPOCH
+            | ErrorCode::UNRELEASED_INSTANCE_ID
+            | ErrorCode::FENCED_INSTANCE_ID => {
+                member.owns.clear();
+                return Ok(());
+            }
+            _ => return Ok(()),
+        }
+        if answer.member_epoch < member.epoch {
+            let (old, new) = (member.epoch, answer.member_epoch);
+            return Err(format!("{} had epoch {old} and has {new}", asked.member));
+        }
+        member.epoch = answer.member_epoch;
+        member.alive = member.alive.max(asked.at);
+        member.gone = false;
+        let Some(assignment) = &answer.assignment else { return Ok(()) };
+        let given = flat(&assignment.topic_partitions);
+        // What it is not given any more it owns until it says otherwise.
+        for one in &given {
+            member.owns.entry(*one).or_insert(answer.member_epoch);
+        }
+        for (other, holder) in members.iter().filter(|(other, _)| **other != asked.member) {
+            let Some(one) = given.iter().find(|one| holder.owns.contains_key(one)) else { continue };
+            if holder.is_in_time(now, session) {
+                let (topic, partition) = one;
+                return Err(format!("{} was given {topic}-{partition}, and {other} has it", asked.member));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn flat(topics: &[TopicPartitions]) -> Given {
+    topics.iter().flat_map(|topic| topic.partitions.iter().map(|one| (topic.topic_id, *one))).collect()
+}

@@ -1,0 +1,377 @@
+//! Classic groups keep their word: a generation has one leader and one set of members; each member gets what the leader
+//! gave it, and nothing that nobody gave; older generations, and members that are gone, are refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use kelpgate_core::protocol::join_group::{JoinGroupRequest, JoinGroupResponse};
+use kelpgate_core::protocol::sync_group::{SyncGroupRequest, SyncGroupResponse};
+use kelpgate_core::protocol::{ErrorCode, Request, Response, Str};
+use kelpgate_core::time::Instant;
+
+use super::{Check, Seen, Verdict};
+use crate::client::Sent;
+use crate::disk::Survives;
+use crate::history::ClientId;
+use crate::network::LinkId;
+use crate::node::{Node, NodeId};
+
+/// How much sooner a node may think that time is up, one part in so many: clocks go wrong.
+const SKEW: u32 = 500;
+
+type GroupName = (NodeId, Str);
+
+/// Listens to what members and coordinators tell each other.
+#[derive(Debug, Default)]
+pub struct Generations {
+    groups: BTreeMap<GroupName, Group>,
+    under_way: BTreeMap<(LinkId, i32), Asked>,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    generations: BTreeMap<i32, Generation>,
+    /// Who was given which member id.
+    given: BTreeMap<Str, ClientId>,
+    /// Members that were told that they have left.
+    left: BTreeSet<Str>,
+    /// How long each may be silent, and may take to join again.
+    patience: BTreeMap<Str, Duration>,
+    /// When the last heartbeat was sent that was taken, of dynamic members that have not joined again since.
+    alive: BTreeMap<Str, Instant>,
+    /// It has members of the new protocol: generations are those of each member alone.
+    bridged: bool,
+}
+
+#[derive(Debug, Default)]
+struct Generation {
+    leader: Option<Str>,
+    /// As the leader was told.
+    members: Option<BTreeSet<Str>>,
+    /// What leaders gave.
+    assigned: Vec<BTreeMap<Str, Bytes>>,
+    /// A member was given its part, so the coordinator knows of the generation for good.
+    lasting: bool,
+    /// A member was told that this is the generation.
+    told: bool,
+    /// Static members come back under other ids.
+    has_static: bool,
+}
+
+#[derive(Debug)]
+struct Asked {
+    group: GroupName,
+    at: Instant,
+    /// The newest generation that somebody knew of.
+    newest: i32,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Join { member: Str, is_static: bool, left: BTreeSet<Str>, patience: Duration },
+    Sync { member: Str, generation: i32, is_static: bool },
+    Stays { member: Str, generation: i32, is_static: bool, was_gone: bool },
+    Leave(Vec<Str>),
+}
+
+impl Group {
+    fn newest(&self) -> i32 {
+        let told = self.generations.iter().rev().find(|(_, known)| known.told);
+        told.map_or(-1, |(generation, _)| *generation)
+    }
+
+    /// Whether another member was heard of so lately that the group cannot have been empty since.
+    fn has_another(&self, member: &Str, now: Instant) -> bool {
+        self.alive.iter().any(|(other, at)| {
+            let patience = self.patience.get(other).copied().unwrap_or_default();
+            other != member && now.saturating_since(*at) + patience / SKEW < patience
+        })
+    }
+}
+
+impl Check for Generations {
+    fn name(&self) -> &'static str {
+        "classic groups: one leader and one assignment for each generation"
+    }
+
+    fn asked(&mut self, seen: Seen, link: LinkId, sent: &Sent, request: &Request) {
+        let name = match request {
+            Request::JoinGroup(join) => &join.group_id,
+            Request::SyncGroup(sync) => &sync.group_id,
+            Request::Heartbeat(beat) => &beat.group_id,
+            Request::OffsetCommit(commit) if commit.generation_id_or_member_epoch >= 0 => &commit.group_id,
+            Request::LeaveGroup(leave) => &leave.group_id,
+            Request::ConsumerGroupHeartbeat(beat) => &beat.group_id,
+            Request::DeleteGroups(delete) => {
+                self.groups
+                    .retain(|(node, name), _| *node != seen.node || !delete.groups_names.contains(name));
+                return;
+            }
+            _ => return,
+        };
+        let group = self.groups.entry((seen.node, name.clone())).or_default();
+        let what = match request {
+            Request::JoinGroup(join) => joins(group, join),
+            Request::SyncGroup(sync) => syncs(group, sync),
+            Request::Heartbeat(beat) => {
+                stays(group, &beat.member_id, beat.generation_id, beat.group_instance_id.as_ref())
+            }
+            Request::OffsetCommit(commit) => stays(
+                group,
+                &commit.member_id,
+                commit.generation_id_or_member_epoch,
+                commit.group_instance_id.as_ref(),
+            ),
+            Request::LeaveGroup(leave) => {
+                let members = leave.members.iter().map(|member| member.member_id.clone());
+                What::Leave(members.chain([leave.member_id.clone()]).filter(|id| !id.is_empty()).collect())
+            }
+            _ => {
+                group.bridged = true;
+                return;
+            }
+        };
+        let asked = Asked { group: (seen.node, name.clone()), at: seen.now, newest: group.newest(), what };
+        self.under_way.insert((link, sent.correlation_id), asked);
+    }
+
+    fn answered(&mut self, seen: Seen, link: LinkId, sent: &Sent, response: &Response) -> Verdict {
+        let Some(asked) = self.under_way.remove(&(link, sent.correlation_id)) else { return Ok(()) };
+        let Some(group) = self.groups.get_mut(&asked.group).filter(|group| !group.bridged) else {
+            return Ok(());
+        };
+        let verdict = match (&asked.what, response) {
+            (What::Join { member, is_static, left, patience }, Response::JoinGroup(answer)) => {
+                group.patience.insert(answer.member_id.detach(), *patience);
+                let goes_back = answer.error_code == ErrorCode::NONE && answer.generation_id < asked.newest;
+                if goes_back && !group.has_another(member, seen.now) {
+                    // It was empty for a moment, and begins anew.
+                    group.generations.clear();
+                }
+                let newest = asked.newest.min(group.newest());
+                group.joined(seen.client, newest, (member, *is_static), left, answer)
+            }
+            (What::Sync { member, generation, is_static }, Response::SyncGroup(answer)) => {
+                group.synced(member, *generation, *is_static, answer)
+            }
+            (What::Stays { .. }, Response::Heartbeat(answer)) => group
+                .beat(&asked, seen.now, answer.error_code)
+                .and_then(|()| asked.stays(answer.error_code == ErrorCode::NONE, "a heartbeat")),
+            (What::Stays { .. }, Response::OffsetCommit(answer)) => {
+                let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
+                asked.stays(partitions.any(|one| one.error_code == ErrorCode::NONE), "a commit")
+            }
+            (What::Leave(members), Response::LeaveGroup(answer)) => {
+                let whole = answer.error_code == ErrorCode::NONE;
+                let each = answer.members.iter().all(|one| one.error_code == ErrorCode::NONE);
+                if whole && each {
+                    group.left.extend(members.iter().cloned());
+                    members.iter().for_each(|member| drop(group.alive.remove(member)));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        verdict.map_err(|what| format!("group {} of node {}: {what}", asked.group.1, asked.group.0))
+    }
+
+    fn lost(&mut self, _: Seen, link: LinkId) {
+        self.under_way.retain(|(of, _), _| *of != link);
+    }
+
+    fn went_down(&mut self, _: Instant, id: NodeId, _: &Node, _: Survives) {
+        // A generation that nobody was given a part of is not written down, and its number is used again.
+        for (_, group) in self.groups.iter_mut().filter(|((node, _), _)| *node == id) {
+            group.alive.clear();
+            for generation in group.generations.values_mut().filter(|generation| !generation.lasting) {
+                (generation.told, generation.leader, generation.members) = (false, None, None);
+            }
+        }
+    }
+}
+
+fn stays(group: &Group, member: &Str, generation: i32, instance: Option<&Str>) -> What {
+    What::Stays {
+        member: member.clone(),
+        generation,
+        is_static: instance.is_some(),
+        was_gone: group.left.contains(member),
+    }
+}
+
+fn joins(group: &mut Group, join: &JoinGroupRequest) -> What {
+    group.alive.remove(&join.member_id);
+    let rebalance = if join.rebalance_timeout_ms < 0 { i32::MAX } else { join.rebalance_timeout_ms };
+    let patience = u64::try_from(join.session_timeout_ms.min(rebalance)).unwrap_or(0);
+    What::Join {
+        patience: Duration::from_millis(patience),
+        member: join.member_id.clone(),
+        is_static: join.group_instance_id.is_some(),
+        left: group.left.clone(),
+    }
+}
+
+fn syncs(group: &mut Group, sync: &SyncGroupRequest) -> What {
+    let (member, generation) = (sync.member_id.clone(), sync.generation_id);
+    let known = group.generations.entry(generation).or_default();
+    if !sync.assignments.is_empty() || known.leader.as_ref() == Some(&member) {
+        let parts = sync.assignments.iter().map(|one| (one.member_id.clone(), one.assignment.clone()));
+        known.assigned.push(parts.collect());
+    }
+    What::Sync { member, generation, is_static: sync.group_instance_id.is_some() }
+}
+
+impl Asked {
+    /// Whether a member may be told that it still belongs.
+    fn stays(&self, yes: bool, what: &str) -> Verdict {
+        let What::Stays { member, generation, is_static, was_gone } = &self.what else { return Ok(()) };
+        if !yes || *is_static || member.is_empty() {
+            return Ok(());
+        }
+        if *was_gone {
+            return Err(format!("{what} of {member} was taken, which had left"));
+        }
+        if *generation < self.newest {
+            let newest = self.newest;
+            return Err(format!(
+                "{what} of {member} was taken in generation {generation}; {newest} had been told before"
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Group {
+    /// A member that is heard of in time is kept.
+    fn beat(&mut self, asked: &Asked, now: Instant, error: ErrorCode) -> Verdict {
+        let What::Stays { member, is_static: false, was_gone: false, .. } = &asked.what else {
+            return Ok(());
+        };
+        if error == ErrorCode::NONE {
+            self.alive.insert(member.clone(), asked.at);
+        }
+        let (Some(alive), Some(patience)) = (self.alive.get(member), self.patience.get(member)) else {
+            return Ok(());
+        };
+        let silent = now.saturating_since(*alive);
+        if error == ErrorCode::UNKNOWN_MEMBER_ID && silent + *patience / SKEW < *patience {
+            return Err(format!(
+                "{member} is unknown, {silent:?} after a heartbeat; it may be silent for {patience:?}"
+            ));
+        }
+        Ok(())
+    }
+
+    fn joined(
+        &mut self,
+        client: ClientId,
+        newest: i32,
+        (asked, is_static): (&Str, bool),
+        left: &BTreeSet<Str>,
+        answer: &JoinGroupResponse,
+    ) -> Verdict {
+        let member = &answer.member_id;
+        if matches!(answer.error_code, ErrorCode::NONE | ErrorCode::MEMBER_ID_REQUIRED) {
+            if member.is_empty() {
+                return Err("a member was given no id".to_owned());
+            }
+            let before = self.given.insert(member.detach(), client);
+            if asked.is_empty() && before.is_some() {
+                return Err(format!("{member} was given to a new member, and had been given before"));
+            }
+            if !asked.is_empty() && asked != member {
+                return Err(format!("{asked} joined and was called {member}"));
+            }
+        }
+        if answer.error_code != ErrorCode::NONE {
+            return Ok(());
+        }
+        let generation = answer.generation_id;
+        if generation < newest {
+            return Err(format!("{member} joined generation {generation}; {newest} had been told before"));
+        }
+        let known = self.generations.entry(generation).or_default();
+        known.told = true;
+        known.has_static |= is_static || answer.members.iter().any(|one| one.group_instance_id.is_some());
+        known.has_leader(answer)?;
+        let is_leader = answer.leader == *member;
+        if !is_leader && !answer.members.is_empty() {
+            return Err(format!("{member} was told who the members are, and {} leads", answer.leader));
+        }
+        if is_leader && !answer.members.is_empty() {
+            known.has_members(generation, answer)?;
+            if let Some(gone) = answer.members.iter().find(|one| left.contains(&one.member_id)) {
+                return Err(format!("{} had left and is in generation {generation}", gone.member_id));
+            }
+        }
+        Ok(())
+    }
+
+    fn synced(
+        &mut self,
+        member: &Str,
+        generation: i32,
+        is_static: bool,
+        answer: &SyncGroupResponse,
+    ) -> Verdict {
+        if answer.error_code != ErrorCode::NONE {
+            return Ok(());
+        }
+        let known = self.generations.entry(generation).or_default();
+        known.lasting = true;
+        if is_static || known.has_static {
+            return Ok(());
+        }
+        if known.members.as_ref().is_some_and(|members| !members.contains(member)) {
+            return Err(format!("{member} has a part in generation {generation} and is no member of it"));
+        }
+        let right = known.assigned.iter().any(|parts| match parts.get(member) {
+            Some(part) => *part == answer.assignment,
+            None => answer.assignment.is_empty(),
+        });
+        if right {
+            return Ok(());
+        }
+        Err(format!(
+            "{member} got {} bytes in generation {generation}; leaders had assigned {} times",
+            answer.assignment.len(),
+            known.assigned.len()
+        ))
+    }
+}
+
+impl Generation {
+    fn has_leader(&mut self, answer: &JoinGroupResponse) -> Verdict {
+        match &self.leader {
+            Some(leader) if *leader != answer.leader && !self.has_static => Err(format!(
+                "generation {} is led by {leader} and by {}",
+                answer.generation_id, answer.leader
+            )),
+            Some(_) | None => {
+                self.leader = Some(answer.leader.detach());
+                Ok(())
+            }
+        }
+    }
+
+    fn has_members(&mut self, generation: i32, answer: &JoinGroupResponse) -> Verdict {
+        let members: BTreeSet<Str> = answer.members.iter().map(|one| one.member_id.detach()).collect();
+        if members.len() != answer.members.len() {
+            return Err(format!("generation {generation} has a member twice"));
+        }
+        if !members.contains(&answer.member_id) {
+            return Err(format!("{} leads generation {generation} and is no member of it", answer.member_id));
+        }
+        match &self.members {
+            Some(before) if *before != members && !self.has_static => {
+                Err(format!("generation {generation} has the members {before:?} and {members:?}"))
+            }
+            Some(_) | None => {
+                self.members = Some(members);
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The anomalies of Jepsen's workload for Kafka (`jepsen.tests.kafka`), computed over the history of sends and polls:
+//! aborted reads, lost writes, duplicates, inconsistent offsets, skips and steps back within polls and between them,
+//! sends that go back, and order against real time. Others of its list need transactions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kelpgate_core::protocol::{Request, Str};
+use kelpgate_core::time::Instant;
+use kelpgate_log::Sync;
+
+use super::{Check, End, Seen, Verdict};
+use crate::client::Sent;
+use crate::disk::Survives;
+use crate::history::{ClientId, Observation, Op, Outcome, Place, Polled};
+use crate::model::Kept;
+use crate::network::LinkId;
+use crate::node::{Node, NodeId};
+use crate::payload::Value;
+
+/// The history.
+#[derive(Debug, Default)]
+pub struct Jepsen {
+    moment: u64,
+    sends: BTreeMap<Op, Batch>,
+    places: BTreeMap<Place, History>,
+    /// The next offset of each client.
+    next: BTreeMap<(ClientId, Place), i64>,
+    /// Topics that do not keep each record, or not under its offset for ever.
+    not_whole: BTreeSet<Str>,
+}
+
+#[derive(Debug)]
+struct Batch {
+    place: Place,
+    values: Vec<Value>,
+    acks: i16,
+    idempotent: bool,
+    sent: u64,
+    ended: u64,
+    base: Option<i64>,
+}
+
+/// What is known of a partition.
+#[derive(Debug, Default)]
+struct History {
+    polled: BTreeMap<i64, Value>,
+    offsets: BTreeMap<Value, i64>,
+    refused: BTreeSet<Value>,
+    idempotent: BTreeSet<Value>,
+    log_start: i64,
+    /// Acknowledged sends.
+    acknowledged: Vec<Op>,
+}
+
+impl Check for Jepsen {
+    fn name(&self) -> &'static str {
+        "no anomaly of Jepsen's Kafka workload"
+    }
+
+    fn asked(&mut self, _: Seen, _: LinkId, _: &Sent, request: &Request) {
+        if let Request::CreateTopics(request) = request {
+            let changed = request.topics.iter().filter(|topic| Kept::of(topic) == Kept::Changed);
+            self.not_whole.extend(changed.map(|topic| topic.name.clone()));
+        }
+    }
+
+    fn observed(&mut self, seen: Seen, what: &Observation) -> Verdict {
+        self.moment += 1;
+        match what {
+            Observation::Sent { op, place, values, acks, idempotent } => {
+                if *idempotent {
+                    self.places.entry(place.clone()).or_default().idempotent.extend(values);
+                }
+                let send = Batch {
+                    place: place.clone(),
+                    values: values.clone(),
+                    acks: *acks,
+                    idempotent: *idempotent,
+                    sent: self.moment,
+                    ended: u64::MAX,
+                    base: None,
+                };
+                self.sends.insert(*op, send);
+            }
+            Observation::SendEnded { op, outcome } => self.ended_send(*op, outcome),
+            Observation::Polled(polled) => return self.polled(seen.client, polled),
+            Observation::Owns { partitions, .. } => {
+                self.next.retain(|(client, place), _| *client != seen.client || partitions.contains(place));
+            }
+            Observation::Lost { .. } => self.next.retain(|(client, _), _| *client != seen.client),
+            Observation::TopicDeleted { node, topic } => {
+                let of = |place: &Place| (place.node, &place.topic) == (*node, topic);
+                self.places.retain(|place, _| !of(place));
+                self.next.retain(|(_, place), _| !of(place));
+                self.sends.retain(|_, send| !of(&send.place));
+            }
+            Observation::RecordsDeleted { place, before } => {
+                let known = self.places.entry(place.clone()).or_default();
+                known.log_start = known.log_start.max(*before);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn went_down(&mut self, _: Instant, id: NodeId, node: &Node, survives: Survives) {
+        if survives == Survives::All {
+            return;
+        }
+        let keeps = node.options.sync == Sync::Disk;
+        let lost = |send: &Batch| send.place.node == id && send.base.is_some() && !(keeps && send.acks == -1);
+        self.sends.retain(|_, send| !lost(send));
+        if !keeps {
+            self.places.retain(|place, _| place.node != id);
+            self.next.retain(|(_, place), _| place.node != id);
+        }
+    }
+
+    fn ended(&mut self, _: End<'_>) -> Verdict {
+        self.order_of_sends()?;
+        for send in self.sends.values() {
+            let Some(known) = self.places.get(&send.place) else { continue };
+            if !self.not_whole.contains(&send.place.topic) {
+                known.lost_write(send)?;
+            }
+        }
+        for (place, known) in &self.places {
+            if let Some((offset, value)) =
+                known.polled.iter().find(|(_, value)| known.refused.contains(value))
+            {
+                return Err(format!("aborted read: {place} offset {offset}, {value}, was refused"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Jepsen {
+    fn ended_send(&mut self, op: Op, outcome: &Outcome<i64>) {
+        let Some(send) = self.sends.get_mut(&op) else { return };
+        let known = self.places.entry(send.place.clone()).or_default();
+        match *outcome {
+            Outcome::Done(base) if base >= 0 => {
+                (send.base, send.ended) = (Some(base), self.moment);
+                known.acknowledged.push(op);
+            }
+            Outcome::Refused(_) => {
+                known.refused.extend(&send.values);
+                self.sends.remove(&op);
+            }
+            Outcome::Done(_) | Outcome::Unknown => {
+                self.sends.remove(&op);
+            }
+        }
+    }
+
+    fn polled(&mut self, client: ClientId, polled: &Polled) -> Verdict {
+        let place = &polled.place;
+        let known = self.places.entry(place.clone()).or_default();
+        known.log_start = known.log_start.max(polled.log_start);
+        let next = self.next.get(&(client, place.clone())).copied();
+        known.between_polls(polled, next).map_err(|what| format!("{place}, client {client}: {what}"))?;
+        let mut before = None;
+        for read in &polled.records {
+            known
+                .within_poll(before, read.offset)
+                .map_err(|what| format!("{place}, client {client}: {what}"))?;
+            before = Some(read.offset);
+            known.read(read.offset, read.value).map_err(|what| format!("{place}: {what}"))?;
+        }
+        let end = before.map_or(polled.position, |last| last + 1);
+        self.next.insert((client, place.clone()), end);
+        Ok(())
+    }
+
+    /// What was acknowledged before another was sent lies before it.
+    fn order_of_sends(&self) -> Verdict {
+        for known in self.places.values() {
+            let mut sends: Vec<&Batch> =
+                known.acknowledged.iter().filter_map(|op| self.sends.get(op)).collect();
+            sends.sort_unstable_by_key(|send| send.ended);
+            let mut by_sending = sends.clone();
+            by_sending.sort_unstable_by_key(|send| send.sent);
+            let mut ended = sends.into_iter().peekable();
+            let mut highest = -1;
+            for send in by_sending {
+                while let Some(earlier) = ended.next_if(|earlier| earlier.ended < send.sent) {
+                    highest = highest.max(earlier.base.unwrap_or(-1));
+                }
+                let base = send.base.unwrap_or(i64::MAX);
+                if base <= highest {
+                    let (place, kind) = (&send.place, if send.idempotent { "idempotent" } else { "plain" });
+                    return Err(format!(
+                        "nonmonotonic send: {place}: a {kind} batch is at {base}, and one acknowledged before at {highest}"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl History {
+    fn read(&mut self, offset: i64, value: Value) -> Verdict {
+        match self.polled.insert(offset, value) {
+            Some(other) if other != value => {
+                return Err(format!("inconsistent offset: {offset} was {other} and is {value}"));
+            }
+            Some(_) | None => {}
+        }
+        match self.offsets.insert(value, offset) {
+            Some(other) if other != offset && self.idempotent.contains(&value) => {
+                Err(format!("duplicate: {value} is at {other} and at {offset}"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn within_poll(&self, before: Option<i64>, offset: i64) -> Verdict {
+        let Some(before) = before else { return Ok(()) };
+        if offset <= before {
+            return Err(format!("internal nonmonotonic poll: {offset} after {before}"));
+        }
+        match self.polled.range(before + 1..offset).next() {
+            Some((skipped, _)) => Err(format!("internal poll skip: {skipped} between {before} and {offset}")),
+            None => Ok(()),
+        }
+    }
+
+    /// A client goes on where it was, unless the records there are gone.
+    fn between_polls(&self, polled: &Polled, next: Option<i64>) -> Verdict {
+        let Some(next) = next else { return Ok(()) };
+        let first = polled.records.first().map(|read| read.offset);
+        if let Some(first) = first.filter(|first| *first < polled.position) {
+            return Err(format!("nonmonotonic poll: {first} where {} was asked for", polled.position));
+        }
+        let at = first.unwrap_or(polled.position);
+        let from = next.max(self.log_start);
+        match self.polled.range(from..at.max(from)).next() {
+            Some((skipped, _)) => Err(format!("poll skip: {skipped} between {next} and {at}")),
+            None if polled.position < next && next <= polled.high_watermark && polled.log_start < next => {
+                Err(format!("nonmonotonic poll: from {} after {next}", polled.position))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What was acknowledged, and lies below what somebody has read, was read by somebody.
+    fn lost_write(&self, send: &Batch) -> Verdict {
+        let Some(base) = send.base else { return Ok(()) };
+        let Some((highest, _)) = self.polled.last_key_value() else { return Ok(()) };
+        for (offset, value) in (base..).zip(&send.values) {
+            let is_read = self.polled.get(&offset) == Some(value);
+            if offset < *highest && offset >= self.log_start && !is_read {
+                return Err(format!("lost write: {} offset {offset}, {value}, was never read", send.place));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,108 @@
+//! The acknowledged batches of one producer lie in the order in which it sent them: those of an idempotent producer
+//! through all retries, those of another as long as they go over one connection, once each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kelpgate_core::protocol::{ErrorCode, Request, Response, Str};
+use kelpgate_core::record::Batch;
+use kelpgate_core::time::Instant;
+use kelpgate_core::uuid::Uuid;
+use kelpgate_log::Sync;
+
+use super::{Check, Seen, Verdict};
+use crate::client::Sent;
+use crate::disk::Survives;
+use crate::history::{ClientId, Observation, Op, Outcome, Place};
+use crate::network::LinkId;
+use crate::node::{Node, NodeId};
+
+/// Compares offsets with the order of sending.
+#[derive(Debug, Default)]
+pub struct Order {
+    under_way: BTreeMap<Op, Place>,
+    /// Of idempotent producers: what was acknowledged, in the order of handing over.
+    acknowledged: BTreeMap<(ClientId, Place), BTreeMap<Op, i64>>,
+    /// Produce requests of plain producers.
+    asked: BTreeSet<(LinkId, i32)>,
+    /// The last base offset told on a connection.
+    last: BTreeMap<(LinkId, Str, Uuid, i32), i64>,
+}
+
+impl Check for Order {
+    fn name(&self) -> &'static str {
+        "batches of one producer lie in the order in which it sent them"
+    }
+
+    fn observed(&mut self, seen: Seen, what: &Observation) -> Verdict {
+        match what {
+            Observation::Sent { op, place, idempotent: true, .. } => {
+                self.under_way.insert(*op, place.clone());
+                Ok(())
+            }
+            Observation::SendEnded { op, outcome } => {
+                let Some(place) = self.under_way.remove(op) else { return Ok(()) };
+                let Outcome::Done(base) = *outcome else { return Ok(()) };
+                if base < 0 {
+                    return Ok(());
+                }
+                let known = self.acknowledged.entry((seen.client, place.clone())).or_default();
+                let before = known.range(..op).next_back().filter(|(_, other)| **other >= base);
+                let after = known.range(op..).next().filter(|(_, other)| **other <= base);
+                if let Some((other, offset)) = before.or(after) {
+                    return Err(format!("{place}: {op:?} is at {base}, and {other:?} at {offset}"));
+                }
+                known.insert(*op, base);
+                Ok(())
+            }
+            Observation::TopicDeleted { node, topic } => {
+                let of = |place: &Place| (place.node, &place.topic) == (*node, topic);
+                self.acknowledged.retain(|(_, place), _| !of(place));
+                self.last.retain(|(_, other, ..), _| other != topic);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn asked(&mut self, _: Seen, link: LinkId, sent: &Sent, request: &Request) {
+        let Request::Produce(request) = request else { return };
+        let partitions = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+        let mut records = partitions.filter_map(|data| data.records.as_ref());
+        let is_plain =
+            records.all(|records| Batch::first(&records.0).is_ok_and(|batch| batch.producer_id() < 0));
+        if is_plain && request.acks != 0 {
+            self.asked.insert((link, sent.correlation_id));
+        }
+    }
+
+    fn answered(&mut self, _: Seen, link: LinkId, sent: &Sent, response: &Response) -> Verdict {
+        let Response::Produce(answer) = response else { return Ok(()) };
+        if !self.asked.remove(&(link, sent.correlation_id)) {
+            return Ok(());
+        }
+        for topic in &answer.responses {
+            for one in topic.partition_responses.iter().filter(|one| one.error_code == ErrorCode::NONE) {
+                let key = (link, topic.name.detach(), topic.topic_id, one.index);
+                if let Some(before) = self.last.insert(key, one.base_offset)
+                    && before >= one.base_offset
+                {
+                    let (name, index, base) = (&topic.name, one.index, one.base_offset);
+                    return Err(format!("{name}-{index}: {before} was told on this connection, then {base}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn lost(&mut self, _: Seen, link: LinkId) {
+        self.asked.retain(|(of, _)| *of != link);
+        self.last.retain(|(of, ..), _| *of != link);
+    }
+
+    fn went_down(&mut self, _: Instant, id: NodeId, node: &Node, survives: Survives) {
+        // Offsets may be used again.
+        if survives != Survives::All && node.options.sync != Sync::Disk {
+            self.acknowledged.retain(|(_, place), _| place.node != id);
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! After healing every group comes to rest: its members are those that are there, each has what it knows to have, and
+//! every partition of the topics they subscribe to has one owner.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kelpgate_core::group::embedded::subscribed_topics;
+use kelpgate_core::inspect::{
+    ClassicView, ConsumerView, CoordinatorPhase, GroupKind, GroupView, TopicPartition,
+};
+use kelpgate_core::protocol::{ErrorCode, Request, Response, Str};
+
+use super::{Check, End, Seen, Verdict};
+use crate::client::Sent;
+use crate::history::{Membership, Observation, Op, Outcome, Place};
+use crate::network::LinkId;
+use crate::node::{Node, NodeId, Phase};
+
+/// What members say of themselves, and what they want.
+#[derive(Debug, Default)]
+pub struct Settled {
+    current: BTreeMap<Membership, BTreeSet<TopicPartition>>,
+    /// By member; none for those that subscribe by a pattern.
+    wanted: BTreeMap<Membership, Option<BTreeSet<Str>>>,
+    /// Offsets that were committed while the group had a member, as it has had since.
+    committed: BTreeMap<(NodeId, Str), BTreeSet<TopicPartition>>,
+    commits: BTreeMap<Op, (NodeId, Str, Vec<Place>)>,
+    joining: BTreeMap<(LinkId, i32), (NodeId, Str, Option<BTreeSet<Str>>)>,
+    /// Partitions of topics.
+    topics: BTreeMap<(NodeId, Str), i32>,
+}
+
+impl Check for Settled {
+    fn name(&self) -> &'static str {
+        "groups come to rest"
+    }
+
+    fn observed(&mut self, _: Seen, what: &Observation) -> Verdict {
+        match what {
+            Observation::Owns { who, partitions, .. } => {
+                let places = partitions.iter();
+                let owned = places
+                    .map(|place| TopicPartition { topic: place.topic.clone(), partition: place.partition });
+                self.current.insert(who.clone(), owned.collect());
+            }
+            Observation::Lost { who } => {
+                self.current.remove(who);
+                if !self.current.keys().any(|other| (other.node, &other.group) == (who.node, &who.group)) {
+                    self.committed.remove(&(who.node, who.group.clone()));
+                }
+            }
+            Observation::Commit { op, who, offsets, .. } if self.current.contains_key(who) => {
+                let places = offsets.iter().map(|(place, _)| place.clone()).collect();
+                self.commits.insert(*op, (who.node, who.group.clone(), places));
+            }
+            Observation::CommitEnded { op, outcome } => {
+                let Some((node, group, places)) = self.commits.remove(op) else { return Ok(()) };
+                if *outcome == Outcome::Done(()) && self.current.keys().any(|who| who.group == group) {
+                    let places = places.into_iter();
+                    let places =
+                        places.map(|Place { topic, partition, .. }| TopicPartition { topic, partition });
+                    self.committed.entry((node, group)).or_default().extend(places);
+                }
+            }
+            Observation::TopicDeleted { node, topic } => {
+                self.topics.remove(&(*node, topic.clone()));
+                self.committed.values_mut().for_each(|places| places.retain(|place| place.topic != *topic));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn asked(&mut self, seen: Seen, link: LinkId, sent: &Sent, request: &Request) {
+        match request {
+            Request::JoinGroup(join) => {
+                let read = join.protocols.first().map(|protocol| subscribed_topics(&protocol.metadata));
+                let topics = read.and_then(Result::ok).map(|topics| topics.iter().map(Str::detach).collect());
+                let joining = (seen.node, join.group_id.clone(), topics);
+                self.joining.insert((link, sent.correlation_id), joining);
+            }
+            Request::ConsumerGroupHeartbeat(beat) => {
+                let (group, member) = (beat.group_id.clone(), beat.member_id.clone());
+                let who = Membership { node: seen.node, group, member };
+                if beat.subscribed_topic_regex.as_ref().is_some_and(|pattern| !pattern.is_empty()) {
+                    self.wanted.insert(who, None);
+                } else if let Some(topics) = &beat.subscribed_topic_names {
+                    self.wanted.insert(who, Some(topics.iter().cloned().collect()));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn answered(&mut self, seen: Seen, link: LinkId, sent: &Sent, response: &Response) -> Verdict {
+        match response {
+            Response::JoinGroup(answer) => {
+                let Some((node, group, topics)) = self.joining.remove(&(link, sent.correlation_id)) else {
+                    return Ok(());
+                };
+                self.wanted.insert(Membership { node, group, member: answer.member_id.detach() }, topics);
+            }
+            Response::Metadata(answer) => {
+                for topic in answer.topics.iter().filter(|topic| topic.error_code == ErrorCode::NONE) {
+                    if let Some(name) = &topic.name {
+                        let count = topic.partitions.len() as i32;
+                        self.topics.insert((seen.node, name.detach()), count);
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn lost(&mut self, _: Seen, link: LinkId) {
+        self.joining.retain(|(of, _), _| *of != link);
+    }
+
+    fn settles(&mut self, end: End<'_>) -> Verdict {
+        let nodes = end.nodes.iter().enumerate().filter(|(_, node)| node.phase == Phase::Serving);
+        for (id, node) in nodes {
+            let groups = groups(id, node)?;
+            let known = |who: &Membership| groups.iter().any(|group| group.id == who.group);
+            if let Some(who) = self.current.keys().find(|who| who.node == id && !known(who)) {
+                return Err(format!("node {id} knows no group {}, and {} is in it", who.group, who.member));
+            }
+            // Others may be of hostile clients, of whom nothing is known.
+            let ours = |who: &Membership, group: &GroupView| who.node == id && who.group == group.id;
+            for group in groups.iter().filter(|group| self.wanted.keys().any(|who| ours(who, group))) {
+                self.group(id, group).map_err(|what| format!("node {id}: {what}\n{group}"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// All groups of a node.
+fn groups(id: NodeId, node: &Node) -> Result<Vec<GroupView>, String> {
+    let mut groups = Vec::new();
+    for gateway in node.shards().filter_map(|shard| shard.gateway()) {
+        for coordinator in gateway.look().coordinators {
+            if coordinator.phase != CoordinatorPhase::Active {
+                return Err(format!("node {id}: coordinator {} is {:?}", coordinator.log, coordinator.phase));
+            }
+            groups.extend(coordinator.groups);
+        }
+    }
+    Ok(groups)
+}
+
+impl Settled {
+    fn group(&self, id: NodeId, group: &GroupView) -> Verdict {
+        let has = match &group.kind {
+            GroupKind::Simple => BTreeMap::new(),
+            GroupKind::Classic(classic) => classic_members(classic)?,
+            GroupKind::Consumer(consumer) => consumer_members(consumer)?,
+        };
+        let ours = |who: &&Membership| who.node == id && who.group == group.id;
+        let members: BTreeMap<&Str, &BTreeSet<TopicPartition>> = self
+            .current
+            .iter()
+            .filter(|(who, _)| ours(who))
+            .map(|(who, owned)| (&who.member, owned))
+            .collect();
+        let gone = |(member, given): &(&Str, &BTreeSet<TopicPartition>)| {
+            !members.contains_key(member) && !given.is_empty()
+        };
+        if let Some((gone, _)) = has.iter().find(gone) {
+            return Err(format!("{gone} is a member, and nobody says that it is"));
+        }
+        for (member, owned) in &members {
+            match has.get(*member) {
+                Some(given) if given == *owned => {}
+                given => return Err(format!("{member} has {owned:?}, and was given {given:?}")),
+            }
+        }
+        let committed = self.committed.get(&(id, group.id.clone()));
+        let mut committed = committed.into_iter().flatten();
+        let missing = committed.find(|place| !group.offsets.iter().any(|offset| offset.at == **place));
+        if let Some(missing) = missing {
+            return Err(format!("the offset for {missing} was committed and is gone"));
+        }
+        self.each_has_one(id, group, &has)
+    }
+
+    /// Every partition of every topic that a member wants is given once.
+    fn each_has_one(
+        &self,
+        id: NodeId,
+        group: &GroupView,
+        has: &BTreeMap<Str, BTreeSet<TopicPartition>>,
+    ) -> Verdict {
+        let mut owners: BTreeMap<&TopicPartition, usize> = BTreeMap::new();
+        has.values().flatten().for_each(|one| *owners.entry(one).or_default() += 1);
+        if let Some((twice, count)) = owners.iter().find(|(_, count)| **count > 1) {
+            return Err(format!("{twice} has {count} owners"));
+        }
+        for member in has.keys() {
+            let who = Membership { node: id, group: group.id.clone(), member: member.clone() };
+            let Some(Some(wanted)) = self.wanted.get(&who) else { continue };
+            for topic in wanted {
+                let count = self.topics.get(&(id, topic.clone())).copied().unwrap_or(0);
+                for partition in 0..count {
+                    let one = TopicPartition { topic: topic.clone(), partition };
+                    if !owners.contains_key(&one) {
+                        return Err(format!("{one} has no owner, and {member} wants it"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn classic_members(group: &ClassicView) -> Result<BTreeMap<Str, BTreeSet<TopicPartition>>, String> {
+    let state = group.phase.name();
+    if !matches!(state, "Stable" | "Empty") {
+        return Err(format!("the group is {state}"));
+    }
+    let members = group.members.iter();
+    Ok(members
+        .map(|member| {
+            let given = member.assignment.clone().unwrap_or_default();
+            (member.id.clone(), given.into_iter().collect())
+        })
+        .collect())
+}
+
+fn consumer_members(group: &ConsumerView) -> Result<BTreeMap<Str, BTreeSet<TopicPartition>>, String> {
+    if !matches!(group.state, "Stable" | "Empty") {
+        return Err(format!("the group is {}", group.state));
+    }
+    let members = group.members.iter();
+    Ok(members.map(|member| (member.id.clone(), member.assigned.iter().cloned().collect())).collect())
+}

@@ -1,0 +1,122 @@
+//! One offset has one value, for ever, and it is one that somebody sent, whole; a record of an idempotent producer has
+//! one offset.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kelpgate_core::time::Instant;
+use kelpgate_log::Sync;
+
+use super::{Check, Seen, Verdict};
+use crate::disk::Survives;
+use crate::history::{Observation, Op, Outcome, Place};
+use crate::node::{Node, NodeId};
+use crate::payload::Value;
+
+/// What is known of each partition.
+#[derive(Debug, Default)]
+pub struct Values {
+    partitions: BTreeMap<Place, Known>,
+    under_way: BTreeMap<Op, Batch>,
+}
+
+#[derive(Debug)]
+struct Batch {
+    place: Place,
+    values: Vec<Value>,
+    acks: i16,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// By offset; whether no loss of power may change it.
+    values: BTreeMap<i64, (Value, bool)>,
+    sent: BTreeSet<Value>,
+    /// Those that may be there once only.
+    once: BTreeSet<Value>,
+    offsets: BTreeMap<Value, i64>,
+}
+
+impl Known {
+    fn is(&mut self, place: &Place, offset: i64, value: Value, firm: bool) -> Verdict {
+        if !self.sent.contains(&value) {
+            return Err(format!("{place} offset {offset} is {value}, which nobody sent there"));
+        }
+        let (before, was_firm) = self.values.get(&offset).copied().unwrap_or((value, false));
+        if before != value {
+            return Err(format!("{place} offset {offset} was {before} and is {value}"));
+        }
+        self.values.insert(offset, (value, firm || was_firm));
+        if !self.once.contains(&value) {
+            return Ok(());
+        }
+        match self.offsets.insert(value, offset) {
+            Some(other) if other != offset => {
+                Err(format!("{place} has {value} at {other} and at {offset}, from an idempotent producer"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Values that may change are not known any more.
+    fn lost_power(&mut self, keeps: bool) {
+        let Known { values, offsets, .. } = self;
+        values.retain(|_, (_, firm)| keeps && *firm);
+        offsets.retain(|_, offset| values.contains_key(offset));
+    }
+}
+
+impl Check for Values {
+    fn name(&self) -> &'static str {
+        "one offset has one value that was sent, idempotent ones are there once"
+    }
+
+    fn observed(&mut self, _: Seen, what: &Observation) -> Verdict {
+        match what {
+            Observation::Sent { op, place, values, acks, idempotent } => {
+                let known = self.partitions.entry(place.clone()).or_default();
+                known.sent.extend(values);
+                if *idempotent {
+                    known.once.extend(values);
+                }
+                let batch = Batch { place: place.clone(), values: values.clone(), acks: *acks };
+                self.under_way.insert(*op, batch);
+                Ok(())
+            }
+            Observation::SendEnded { op, outcome } => {
+                let Some(Batch { place, values, acks }) = self.under_way.remove(op) else { return Ok(()) };
+                let Outcome::Done(base) = *outcome else { return Ok(()) };
+                if base < 0 {
+                    return Ok(());
+                }
+                let known = self.partitions.entry(place.clone()).or_default();
+                (base..)
+                    .zip(values)
+                    .try_for_each(|(offset, value)| known.is(&place, offset, value, acks == -1))
+            }
+            Observation::Polled(polled) => {
+                let place = &polled.place;
+                let known = self.partitions.entry(place.clone()).or_default();
+                polled.records.iter().try_for_each(|read| known.is(place, read.offset, read.value, true))
+            }
+            Observation::Changed { place, offset, what } => Err(format!("{place} offset {offset}: {what}")),
+            Observation::TopicDeleted { node, topic } => {
+                let of = |place: &Place| (place.node, &place.topic) == (*node, topic);
+                for (_, known) in self.partitions.iter_mut().filter(|(place, _)| of(place)) {
+                    known.lost_power(false);
+                }
+                self.under_way.retain(|_, batch| !of(&batch.place));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn went_down(&mut self, _: Instant, id: NodeId, node: &Node, survives: Survives) {
+        if survives == Survives::All {
+            return;
+        }
+        for (_, known) in self.partitions.iter_mut().filter(|(place, _)| place.node == id) {
+            known.lost_power(node.options.sync == Sync::Disk);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Fetches keep their time: not answered with too little before they have waited for as long as they may, not kept for
+//! longer, and woken by what they wait for.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kelpgate_core::protocol::fetch::{FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData};
+use kelpgate_core::protocol::produce::ProduceRequest;
+use kelpgate_core::protocol::{ErrorCode, Request, Response, Str};
+use kelpgate_core::record::{Batch, StoredBatches};
+use kelpgate_core::time::Instant;
+use kelpgate_core::uuid::Uuid;
+
+use super::{Check, Seen, Verdict};
+use crate::client::Sent;
+use crate::faults::{FaultKind, Swarm};
+use crate::network::{Conditions, LinkId};
+use crate::node::NodeId;
+
+/// How much too early an answer may seem: one part in so many, since clocks go wrong by 500 parts in a million.
+const SKEW: u32 = 1_000;
+/// How long answers take beside the network.
+const WORK: Duration = Duration::from_millis(300);
+/// How long a connection stays bad after it was struck.
+const BAD_CONNECTION: Duration = Duration::from_secs(11);
+/// How long a node takes to be back.
+const BACK: Duration = Duration::from_secs(6);
+
+/// Compares how long fetches take with how long they may.
+#[derive(Debug)]
+pub struct Waits {
+    /// How long an answer may be on its way.
+    slack: Duration,
+    slow_readers: bool,
+    under_way: BTreeMap<(LinkId, i32), Fetch>,
+    /// Produce requests under way: what they append to, with how many bytes.
+    produce: BTreeMap<(LinkId, i32), Vec<(Str, i32, usize)>>,
+    /// What was acknowledged lately, with all its bytes, so that a fetch of any offset below must have been woken.
+    acknowledged: BTreeMap<(NodeId, Str, i32), Acknowledged>,
+    /// From then on nothing is wrong.
+    well_from: Instant,
+    /// Nodes that were asked to stop: they answer what waits.
+    stopping: BTreeMap<NodeId, Instant>,
+}
+
+#[derive(Debug)]
+struct Fetch {
+    /// Requests of the connection whose answers come before.
+    behind: usize,
+    max_wait: Duration,
+    min_bytes: usize,
+    max_bytes: i32,
+    /// It names all that it wants.
+    whole: bool,
+    parts: Vec<Part>,
+}
+
+#[derive(Debug)]
+struct Part {
+    topic: Str,
+    /// Zero where topics go by name.
+    id: Uuid,
+    partition: i32,
+    from: i64,
+    max_bytes: i32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Acknowledged {
+    at: Instant,
+    base: i64,
+    bytes: usize,
+}
+
+impl Check for Waits {
+    fn name(&self) -> &'static str {
+        "fetches keep their time"
+    }
+
+    fn asked(&mut self, _: Seen, link: LinkId, sent: &Sent, request: &Request) {
+        match request {
+            Request::Fetch(request) => {
+                let mut others = self.under_way.range((link, i32::MIN)..=(link, i32::MAX));
+                let fetch = Fetch { behind: usize::from(others.next().is_some()), ..Fetch::of(request) };
+                self.under_way.insert((link, sent.correlation_id), fetch);
+            }
+            Request::Produce(request) if request.acks != 0 => {
+                self.produce.insert((link, sent.correlation_id), appends(request));
+            }
+            _ => {}
+        }
+    }
+
+    fn answered(&mut self, seen: Seen, link: LinkId, sent: &Sent, response: &Response) -> Verdict {
+        let key = (link, sent.correlation_id);
+        match response {
+            Response::Fetch(answer) => {
+                let Some(fetch) = self.under_way.remove(&key) else { return Ok(()) };
+                self.fetched(seen, &fetch, sent, answer)
+            }
+            Response::Produce(answer) => {
+                let appends = self.produce.remove(&key).unwrap_or_default();
+                for (topic, partition, bytes) in appends {
+                    let found = answer.responses.iter().find(|found| found.name == topic);
+                    let mut parts = found.iter().flat_map(|topic| &topic.partition_responses);
+                    let found = parts.find(|found| found.index == partition);
+                    if let Some(found) = found.filter(|found| found.error_code == ErrorCode::NONE) {
+                        let last = Acknowledged { at: seen.now, base: found.base_offset, bytes };
+                        self.acknowledged.insert((seen.node, topic, partition), last);
+                    }
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn lost(&mut self, _: Seen, link: LinkId) {
+        let on_it = |key: &(LinkId, i32)| key.0 == link;
+        self.under_way.retain(|key, _| !on_it(key));
+        self.produce.retain(|key, _| !on_it(key));
+    }
+
+    fn struck(&mut self, now: Instant, kind: FaultKind, id: NodeId) {
+        if kind == FaultKind::Restart {
+            self.stopping.insert(id, now);
+        }
+        let until = match kind {
+            FaultKind::WallJump => return,
+            FaultKind::Reset | FaultKind::Silence | FaultKind::Hold | FaultKind::Outage => {
+                now + BAD_CONNECTION
+            }
+            FaultKind::Crash | FaultKind::Restart | FaultKind::Stall => now + BACK,
+            FaultKind::FileErrors | FaultKind::FailedSync | FaultKind::FullDisk | FaultKind::SlowDisk => {
+                Instant(u64::MAX)
+            }
+        };
+        self.well_from = self.well_from.max(until);
+    }
+
+    fn healed(&mut self, now: Instant) {
+        self.well_from = self.well_from.min(now + BAD_CONNECTION);
+    }
+}
+
+impl Waits {
+    /// For a world with these faults.
+    pub fn new(swarm: &Swarm) -> Waits {
+        let Conditions { delay, late, .. } = &swarm.conditions;
+        let times = if *late > 0 { 400 } else { 4 };
+        Waits {
+            slack: WORK + *delay.end() * times,
+            slow_readers: swarm.slow_readers > 0,
+            under_way: BTreeMap::new(),
+            produce: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
+            well_from: Instant::default(),
+            stopping: BTreeMap::new(),
+        }
+    }
+
+    fn fetched(&self, seen: Seen, fetch: &Fetch, sent: &Sent, answer: &FetchResponse) -> Verdict {
+        let waited = seen.now.saturating_since(sent.at);
+        let least =
+            fetch.max_wait.saturating_sub(fetch.max_wait / SKEW).saturating_sub(Duration::from_millis(1));
+        let stopping = self.stopping.get(&seen.node).is_some_and(|since| *since + BAD_CONNECTION > seen.now);
+        if waited < least && !stopping && fetch.is_too_little(answer) {
+            let (bytes, wanted, most) = (bytes_of(answer), fetch.min_bytes, fetch.max_wait);
+            return Err(format!(
+                "{bytes} bytes came after {waited:?}; {wanted} were waited for, for {most:?}"
+            ));
+        }
+        if sent.at < self.well_from || fetch.behind > 0 {
+            return Ok(());
+        }
+        // A slow reader takes 4 KiB in 20 milliseconds.
+        let reading = if self.slow_readers { bytes_of(answer) as u32 / 100 } else { 0 };
+        let late = self.slack + Duration::from_millis(reading.into());
+        if waited > fetch.max_wait + fetch.max_wait / SKEW + late {
+            return Err(format!("a fetch took {waited:?} and was to wait for {:?}", fetch.max_wait));
+        }
+        self.is_woken(seen, fetch, sent, late)
+    }
+
+    /// Nobody waits on when enough has been acknowledged.
+    fn is_woken(&self, seen: Seen, fetch: &Fetch, sent: &Sent, late: Duration) -> Verdict {
+        for part in &fetch.parts {
+            let Part { topic, partition, from, max_bytes, .. } = part;
+            let Some(last) = self.acknowledged.get(&(seen.node, topic.clone(), *partition)) else { continue };
+            let most = usize::try_from(fetch.max_bytes.min(*max_bytes)).unwrap_or(0);
+            let enough = last.base >= *from && last.bytes >= fetch.min_bytes && most >= fetch.min_bytes;
+            let waited = seen.now.saturating_since(last.at);
+            if enough && last.at >= sent.at && waited > late {
+                let base = last.base;
+                return Err(format!(
+                    "a fetch of {topic}-{partition} from {from} waited on for {waited:?} after {base} was acknowledged"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Fetch {
+    fn of(request: &FetchRequest) -> Fetch {
+        let parts = request.topics.iter().flat_map(|topic| {
+            topic.partitions.iter().map(|one| Part {
+                topic: topic.topic.clone(),
+                id: topic.topic_id,
+                partition: one.partition,
+                from: one.fetch_offset,
+                max_bytes: one.partition_max_bytes,
+            })
+        });
+        Fetch {
+            behind: 0,
+            max_wait: Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)),
+            min_bytes: usize::try_from(request.min_bytes).unwrap_or(0),
+            max_bytes: request.max_bytes,
+            whole: request.session_epoch <= 0,
+            parts: parts.collect(),
+        }
+    }
+
+    /// Whether an answer brings nothing, and there was nothing: nor an error, nor records that limits kept back. A node
+    /// that has just started may answer with less than `min_bytes`, as it takes sizes that it does not know for large.
+    fn is_too_little(&self, answer: &FetchResponse) -> bool {
+        if answer.error_code != ErrorCode::NONE || !self.whole || bytes_of(answer) > 0 || self.min_bytes == 0
+        {
+            return false;
+        }
+        let topics = answer.responses.iter();
+        let mut partitions = topics.flat_map(|topic| topic.partitions.iter().map(move |data| (topic, data)));
+        !self.parts.is_empty() && partitions.all(|(topic, data)| self.is_all_there_is(topic, data))
+    }
+
+    fn is_all_there_is(&self, topic: &FetchableTopicResponse, data: &PartitionData) -> bool {
+        let mut parts = self.parts.iter();
+        let part = parts.find(|part| {
+            (&part.topic, part.id, part.partition) == (&topic.topic, topic.topic_id, data.partition_index)
+        });
+        let Some(part) = part else { return false };
+        let batches = StoredBatches::new(data.records.clone().unwrap_or_default());
+        let last = batches.filter_map(Result::ok).last();
+        let next = last.and_then(|last| Batch::first(&last).ok().map(|batch| batch.next_offset()));
+        let diverges = data.diverging_epoch.end_offset >= 0;
+        data.error_code == ErrorCode::NONE && !diverges && next.unwrap_or(part.from) >= data.high_watermark
+    }
+}
+
+fn bytes_of(answer: &FetchResponse) -> usize {
+    let partitions = answer.responses.iter().flat_map(|topic| &topic.partitions);
+    partitions.filter_map(|data| data.records.as_ref()).map(|records| records.len()).sum()
+}
+
+fn appends(request: &ProduceRequest) -> Vec<(Str, i32, usize)> {
+    let topics = request.topic_data.iter();
+    let all = topics.flat_map(|topic| {
+        topic.partition_data.iter().map(|one| {
+            (topic.name.clone(), one.index, one.records.as_ref().map_or(0, |records| records.0.len()))
+        })
+    });
+    all.collect()
+}
