@@ -29,7 +29,7 @@ impl Story {
     pub fn new(group: &str) -> Story {
         Story {
             group: group.to_owned(),
-            prefix: format!("group {group:?}: "),
+            prefix: format!("group {group:?}"),
             seen: BTreeMap::new(),
             step: 0,
             now: Now::default(),
@@ -40,7 +40,10 @@ impl Story {
     pub fn hear<'a>(&'a mut self, step: &'a Stepped<'_>) -> impl Iterator<Item = String> + 'a {
         (self.step, self.now) = (step.number, step.now);
         step.actions.iter().filter_map(|action| match action {
-            Action::Log { text, .. } => text.strip_prefix(&self.prefix).map(|said| self.line(said)),
+            Action::Log { text, .. } => text.strip_prefix(&self.prefix).map(|said| {
+                let said = said.trim_start_matches(':').trim_start();
+                self.line(said)
+            }),
             Action::Send { .. }
             | Action::PauseReading { .. }
             | Action::ResumeReading { .. }

@@ -73,7 +73,8 @@ impl Recording {
     ) -> Result<Recording, RecordingError> {
         let refused = |error| RecordingError { folder: folder.into(), error };
         let kept = folder::make_room(folder, limits.max_bytes / 2).map_err(refused)?;
-        let start = folder::make_start(folder, epoch).map_err(refused)?;
+        let start = folder::start_path(folder, epoch);
+        make_private(&start).map_err(|error| RecordingError { folder: start.clone(), error })?;
         let series = (0..shards).map(|shard| Series::new(&start, ShardId(shard))).collect();
         let (sender, queue) = sync_channel(QUEUE);
         let shared = Arc::new(Shared {
@@ -266,6 +267,8 @@ impl Writer {
         let part_bytes = self.shared.limits.part_bytes;
         let Some(series) = self.series.get_mut(usize::from(chunk.shard.0)) else { return };
         if let Err(error) = series.write(&chunk.contents, part_bytes) {
+            // An end after half a chunk would look like damage.
+            series.ended = true;
             return self.end_all(&Ending::Failed(error.to_string()));
         }
         series.steps = chunk.steps;
@@ -335,7 +338,38 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 }
 
 /// Makes a folder for nobody but the owner.
-pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
+fn make_private(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new().mode(0o700).create(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_is_too_slow_ends_the_recording_and_holds_nobody_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = Limits { queue_bytes: 0, max_bytes: u64::MAX, ..Limits::default() };
+        let recording = Recording::start(folder.path(), 1, 1, limits).unwrap();
+        let pen = recording.pen();
+        let chunk = Bytes::from(vec![7; 1 << 20]);
+        for steps in 1..1_000 {
+            pen.write(Outgoing { shard: ShardId(0), contents: vec![chunk.clone()], steps });
+            if pen.ended().is_some() {
+                break;
+            }
+        }
+        assert_eq!(pen.ended(), Some(&Ending::TooSlow));
+        recording.finish();
+    }
+
+    #[test]
+    fn two_nodes_cannot_record_the_same_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Recording::start(folder.path(), 1, 1, Limits::default()).unwrap();
+        let text = Recording::start(folder.path(), 1, 1, Limits::default()).unwrap_err().to_string();
+        assert!(text.contains("start-0000000001: "), "{text}");
+        first.finish();
+    }
 }

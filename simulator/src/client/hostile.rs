@@ -150,7 +150,7 @@ fn any_request(random: &mut Random) -> Bytes {
         let Some(key) = ApiKey::from_number(number) else { continue };
         let versions = key.versions();
         let version = random.within(versions.first as u64..=versions.last as u64) as i16;
-        let request = Request::generate(key, version, &mut Source::new(random.next()));
+        let request = Request::generate(key, version, &mut Source::new(random.number()));
         if let Ok(frame) = encode_request(&header(key, version, random), &request) {
             return frame.concat();
         }
@@ -161,7 +161,7 @@ fn header(key: ApiKey, version: i16, random: &mut Random) -> RequestHeader {
     RequestHeader {
         api_key: key,
         api_version: version,
-        correlation_id: random.next() as i32,
+        correlation_id: random.number() as i32,
         client_id: random.chance(2).then(|| "hostile".into()),
         unknown_tags: Default::default(),
     }
@@ -179,7 +179,7 @@ fn damaged(random: &mut Random) -> Bytes {
         // The length stays: what is damaged is what is read.
         let at = 4 + random.below(frame.len().saturating_sub(4));
         if let Some(byte) = frame.get_mut(at) {
-            *byte = random.next() as u8;
+            *byte = random.number() as u8;
         }
     }
     frame.into()
