@@ -226,7 +226,7 @@ class Suite:
         def delete(way, _):
             group = self.groups[way]
             if way in WAIT_FOR_LEAVERS:
-                remove_static_members(self.bootstrap, group, "abc")
+                remove_static_members(self.bootstrap, group, [member[0] for member in self.members])
             if self.broker.states().get(group) != "EMPTY":
                 raise Broken(f"{group} is {self.broker.states().get(group)}")
             self.broker.delete_group(group)
