@@ -10,13 +10,16 @@ from pathlib import Path
 CLIENTS = Path(__file__).parent.parent / "clients"
 JAVA = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 KAFKA_TOOLS = "4.3.1"
+# Options of tests/group-load.
+TEN_THOUSAND = ("--groups", 10_000, "--members", 10_000, "--partitions", 1, "--heartbeat-ms", 3000, "--session-ms", 45_000)
 
 
 @dataclass(frozen=True)
 class Client:
     """A client: `command` comes before the mode of its program (`suite`, `verify` or `member`), `parts` must be installed.
 
-    `ways` are the ways it knows to be a member of a group: an assignor, `static`, or `consumer` for the new protocol;
+    `ways` are the ways it knows to be a member of a group: an assignor, `static`, `consumer` for the new protocol, or
+    `static-consumer` for both;
     `groups` is the program that checks its groups, to which the place is added. Without a `command` that is all it has."""
 
     name: str
@@ -47,12 +50,12 @@ def all_clients(work):
         return grouped(name, (work / "go" / program,), "go", *ways)
 
     return [
-        java("4.4.0", "range", "cooperative-sticky", "static", "consumer"),
-        in_python("confluent", "range", "roundrobin", "cooperative-sticky", "static", "consumer"),
+        java("4.4.0", "range", "cooperative-sticky", "static", "consumer", "static-consumer"),
+        in_python("confluent", "range", "roundrobin", "cooperative-sticky", "static", "consumer", "static-consumer"),
         in_go("franz-go", "franz", "range", "roundrobin", "cooperative-sticky", "static", "consumer"),
         Client("kcat", (python, CLIENTS / "kcat/suite.py"), ("kcat", "python")),
         in_python("kafka-python", "range", "roundrobin", "sticky", "cooperative-sticky", "static"),
-        java("3.9.1", "range", "cooperative-sticky", "static", "consumer"),
+        java("3.9.1", "range", "cooperative-sticky", "static", "consumer", "static-consumer"),
         grouped("kafkajs", ("node", work / "kafkajs/suite.mjs"), "kafkajs", "roundrobin", reads=False),
         in_go("sarama", "sarama", "range", "roundrobin", "sticky", "static"),
         in_go("kafka-go", "kafkago", "range", "roundrobin"),
@@ -60,7 +63,12 @@ def all_clients(work):
                groups=(python, CLIENTS / "kafka-tools/groups.py", "--libs", libs)),
         java("2.8.2", "range", "cooperative-sticky", "static"),
         in_python("aiokafka", "range", "roundrobin", "sticky", "static"),
-        Client("thousand-members", (), (), groups=(sys.executable, CLIENTS / "groups/thousand.py")),
+        Client("thousand-members", (), (), groups=(sys.executable, CLIENTS / "groups/load.py")),
+        Client("ten-thousand-groups", (), (), groups=(sys.executable, CLIENTS / "groups/load.py", *TEN_THOUSAND)),
+        Client("many-groups", (), ("python",), groups=(python, CLIENTS / "groups/many.py")),
+        Client("fast-groups", (), ("python",), groups=(python, CLIENTS / "groups/fast.py", "--client", "confluent")),
+        Client("web-interface", (), ("kafka-tools", "python"),
+               groups=(python, CLIENTS / "kafka-tools/interface.py", "--libs", libs)),
     ]
 
 

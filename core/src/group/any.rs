@@ -159,7 +159,7 @@ impl Group {
             }
             GroupQuestion::Sync { request, version } => match self.classic_or_consumer() {
                 Ok((classic, id)) => classic.sync(step, id, asker, &request, version),
-                Err((consumer, id)) => consumer.sync_classic(step, id, asker, &request, version),
+                Err((consumer, _)) => consumer.sync_classic(step, asker, &request, version),
             },
             GroupQuestion::Heartbeat { request } => match self.classic_or_consumer() {
                 Ok((classic, id)) => classic.heartbeat(step, id, asker, &request),

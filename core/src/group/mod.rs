@@ -8,6 +8,7 @@ pub mod any;
 pub mod assignor;
 pub mod bridge;
 pub mod classic;
+mod classic_requests;
 pub mod consumer;
 pub mod coordinator;
 pub mod coordinators;

@@ -16,8 +16,8 @@ impl GroupQuestion {
     /// The answer of that kind with an error and nothing else.
     pub fn refusal(&self, group: &Str, error: ErrorCode) -> GroupAnswer {
         match self {
-            GroupQuestion::Join { request, .. } => join(error, request.member_id.clone()),
-            GroupQuestion::Sync { .. } => sync(error),
+            GroupQuestion::Join { request, .. } => join(error, request.member_id.clone()).into(),
+            GroupQuestion::Sync { .. } => sync(error).into(),
             GroupQuestion::Heartbeat { .. } => heartbeat(error),
             GroupQuestion::Leave { .. } => leave(error),
             GroupQuestion::ConsumerHeartbeat { .. } => consumer_heartbeat(error),
@@ -37,8 +37,8 @@ impl GroupAnswer {
     /// An error in place of this answer, which must not leave.
     pub fn refused(self, error: ErrorCode) -> GroupAnswer {
         match self {
-            GroupAnswer::Join(response) => join(error, response.member_id),
-            GroupAnswer::Sync(_) => sync(error),
+            GroupAnswer::Join(response) => join(error, response.member_id).into(),
+            GroupAnswer::Sync(_) => sync(error).into(),
             GroupAnswer::Heartbeat(_) => heartbeat(error),
             GroupAnswer::Leave(_) => leave(error),
             GroupAnswer::ConsumerHeartbeat(_) => consumer_heartbeat(error),
@@ -55,12 +55,14 @@ impl GroupAnswer {
     }
 }
 
-fn join(error_code: ErrorCode, member_id: Str) -> GroupAnswer {
-    JoinGroupResponse { error_code, member_id, protocol_name: None, ..Default::default() }.into()
+/// The refusal of a JoinGroup, and the id that is to be known.
+pub(super) fn join(error_code: ErrorCode, member_id: Str) -> JoinGroupResponse {
+    JoinGroupResponse { error_code, member_id, protocol_name: None, ..Default::default() }
 }
 
-fn sync(error_code: ErrorCode) -> GroupAnswer {
-    SyncGroupResponse { error_code, ..Default::default() }.into()
+/// The refusal of a SyncGroup.
+pub(super) fn sync(error_code: ErrorCode) -> SyncGroupResponse {
+    SyncGroupResponse { error_code, ..Default::default() }
 }
 
 fn heartbeat(error_code: ErrorCode) -> GroupAnswer {

@@ -15,7 +15,6 @@ pub mod local;
 pub mod offset_for_leader_epoch;
 pub mod produce;
 
-use crate::group::question::GroupQuestion;
 use crate::machine::CloseReason;
 use crate::mutant::{Mutant, is_on};
 use crate::protocol::consumer_group_describe::ConsumerGroupDescribeResponse;
@@ -102,25 +101,10 @@ pub fn begin(home: &mut Home<'_>, request: Request) -> Begun {
         | Request::IncrementalAlterConfigs(_) => Begun::Pending(catalogue::ask(home, request)),
         Request::FindCoordinator(request) => group::find_coordinator::begin(home, request),
         Request::JoinGroup(request) => group::join(home, request),
-        Request::SyncGroup(request) => {
-            let (group, version) = (request.group_id.clone(), home.version);
-            group::ask(home, &group, GroupQuestion::Sync { request, version })
-        }
-        Request::Heartbeat(request) => {
-            let group = request.group_id.clone();
-            group::ask(home, &group, GroupQuestion::Heartbeat { request })
-        }
-        Request::LeaveGroup(request) => {
-            let (group, version) = (request.group_id.clone(), home.version);
-            group::ask(home, &group, GroupQuestion::Leave { request, version })
-        }
-        Request::ConsumerGroupHeartbeat(_) if !home.broker.groups.serves_consumer => {
-            Begun::Answer(group::not_served().into())
-        }
-        Request::ConsumerGroupHeartbeat(request) => {
-            let (group, version, client) = (request.group_id.clone(), home.version, home.client());
-            group::ask(home, &group, GroupQuestion::ConsumerHeartbeat { request, version, client })
-        }
+        Request::SyncGroup(request) => group::sync(home, request),
+        Request::Heartbeat(request) => group::heartbeat(home, request),
+        Request::LeaveGroup(request) => group::leave(home, request),
+        Request::ConsumerGroupHeartbeat(request) => group::consumer_heartbeat(home, request),
         Request::OffsetCommit(request) => {
             Begun::Pending(Pending::Committing(group::offset_commit::start(home, request)))
         }

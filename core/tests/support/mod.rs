@@ -32,6 +32,17 @@ pub struct World {
     pub engine_answers: bool,
     /// Messages between shards.
     pub messages: usize,
+    /// What the calls of the machine took on this computer.
+    pub calls: Calls,
+    /// Whether all invariants are looked at after each input.
+    pub checks: bool,
+}
+
+/// Time spent in [`Gateway::handle`].
+#[derive(Clone, Copy, Default)]
+pub struct Calls {
+    pub total: Duration,
+    pub longest: Duration,
 }
 
 struct Shard {
@@ -68,6 +79,8 @@ impl World {
             told: None,
             engine_answers: true,
             messages: 0,
+            calls: Calls::default(),
+            checks: true,
         };
         for shard in 0..shards {
             let settings = Settings {
@@ -257,8 +270,14 @@ impl World {
 
     fn input(&mut self, shard: usize, input: Input) {
         let Shard { gateway, outbox, .. } = &mut self.shards[shard];
+        let began = std::time::Instant::now();
         gateway.handle(self.now, input, outbox);
-        gateway.check_invariants();
+        let took = began.elapsed();
+        self.calls.total += took;
+        self.calls.longest = self.calls.longest.max(took);
+        if self.checks {
+            gateway.check_invariants();
+        }
     }
 
     fn output(&mut self, shard: usize, output: Output) {

@@ -1,10 +1,11 @@
 """What the checks of groups ask of a server besides membership, in the words of confluent-kafka-python; and the load."""
 
 import threading
+import time
 from collections import Counter
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 WAIT = 30.0
 
@@ -40,6 +41,11 @@ class Broker:
             raise listed.errors[0]
         return {group.group_id: group.state.name for group in listed.valid}
 
+    def set_session(self, group, milliseconds):
+        """The session timeout of the members of the new protocol in one group."""
+        entry = ConfigEntry("consumer.session.timeout.ms", str(milliseconds), incremental_operation=AlterConfigOpType.SET)
+        results(self.admin.incremental_alter_configs([ConfigResource(ResourceType.GROUP, group, incremental_configs=[entry])]))
+
     def delete_group(self, group):
         results(self.admin.delete_consumer_groups([group]))
 
@@ -47,24 +53,26 @@ class Broker:
 class Load(threading.Thread):
     """An idempotent producer that writes to all partitions until it is told to finish, also while the server restarts."""
 
-    PER_ROUND = 5
-    ROUND = 0.1
-
-    def __init__(self, broker, partitions):
+    def __init__(self, broker, partitions, rate=50, pause=0.02):
+        """`rate` is in records a second for each partition; `pause` in seconds."""
         super().__init__(daemon=True)
         self.producer = Producer({**broker.settings, "enable.idempotence": True, "linger.ms": 5,
-                                  "delivery.timeout.ms": 120_000})
+                                  "delivery.timeout.ms": 120_000, "queue.buffering.max.messages": 2_000_000})
         self.partitions = [partition.rsplit("-", 1) for partition in partitions]
+        self.rate, self.pause = rate, pause
         self.over = threading.Event()
         self.failure = None
+        self.written = 0
         self.acknowledged = Counter()
 
     def run(self):
-        number = 0
-        while not self.over.wait(self.ROUND):
-            for topic, partition in self.partitions * self.PER_ROUND:
-                self.producer.produce(topic, b"%d" % number, partition=int(partition), on_delivery=self.delivered)
-                number += 1
+        began = time.monotonic()
+        while not self.over.wait(self.pause):
+            due = int((time.monotonic() - began) * self.rate)
+            for number in range(self.written, due):
+                for topic, partition in self.partitions:
+                    self.producer.produce(topic, b"%d" % number, partition=int(partition), on_delivery=self.delivered)
+            self.written = due
             self.producer.poll(0)
         self.producer.flush(WAIT)
 

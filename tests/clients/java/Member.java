@@ -35,13 +35,13 @@ final class Member implements ConsumerRebalanceListener {
         this.leaving = leaving;
         Map<String, Object> config = new HashMap<>(Map.of("bootstrap.servers", bootstrap, "group.id", group,
             "auto.offset.reset", "earliest", "enable.auto.commit", false, "reconnect.backoff.max.ms", 200));
-        if (way.equals("consumer")) {
+        if (way.endsWith("consumer")) {
             config.put("group.protocol", "consumer");
         } else {
             config.putAll(Map.of("session.timeout.ms", way.equals("static") ? STATIC_SESSION : SESSION, "heartbeat.interval.ms", 500,
                 "partition.assignment.strategy", "org.apache.kafka.clients.consumer." + ASSIGNORS.get(way) + "Assignor"));
         }
-        if (way.equals("static")) {
+        if (way.startsWith("static")) {
             config.put("group.instance.id", name);
         }
         consumer = new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
@@ -116,7 +116,7 @@ final class Member implements ConsumerRebalanceListener {
     public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
         partitions.forEach(part -> owned.add(part.toString()));
         // In the new protocol the generation is the member's own epoch and says nothing of others.
-        tell(way, "owns", names() + (way.equals("consumer") ? "" : ", \"generation\": " + consumer.groupMetadata().generationId()));
+        tell(way, "owns", names() + (way.endsWith("consumer") ? "" : ", \"generation\": " + consumer.groupMetadata().generationId()));
     }
 
     private String names() {

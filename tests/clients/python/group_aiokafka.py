@@ -45,6 +45,7 @@ async def read(member):
                 member.tell(note=type(error).__name__)
             else:
                 member.committed([(message.topic, message.partition, message.offset + 1) for message in messages])
+    member.owns(())  # on its way out the client tells nobody
     await consumer.stop()
 
 

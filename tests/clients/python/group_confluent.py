@@ -8,13 +8,12 @@ def settings(member):
     """The settings of a way."""
     common = {"bootstrap.servers": member.bootstrap, "broker.address.family": "v4", "group.id": member.group,
               "enable.auto.commit": False, "auto.offset.reset": "earliest", "reconnect.backoff.max.ms": 200}
-    if member.way == "consumer":
-        return {**common, "group.protocol": "consumer"}
-    common.update({"session.timeout.ms": member.session, "heartbeat.interval.ms": HEARTBEAT,
-                   "partition.assignment.strategy": "range" if member.instance else member.way})
     if member.instance:
         common["group.instance.id"] = member.instance
-    return common
+    if member.way.endswith("consumer"):
+        return {**common, "group.protocol": "consumer"}
+    return {**common, "session.timeout.ms": member.session, "heartbeat.interval.ms": HEARTBEAT,
+            "partition.assignment.strategy": "range" if member.instance else member.way}
 
 
 def pairs(partitions):

@@ -1,5 +1,7 @@
 """A group member with kafka-python."""
 
+import time
+
 from kafka import ConsumerRebalanceListener, KafkaConsumer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.coordinator.assignors.range import RangePartitionAssignor
@@ -8,6 +10,10 @@ from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAs
 from kafka.errors import KafkaError
 
 from member import HEARTBEAT
+
+# Milliseconds. Long, since kafka-python 3.0.12 loses its place if this ends between the arrival of its assignment and its
+# use: it does not join again, and sends no heartbeat. A poll ends as soon as there are records, which there always are.
+POLL = 5000
 
 ASSIGNORS = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor, "sticky": StickyPartitionAssignor,
              "cooperative-sticky": CooperativeStickyAssignor, "static": RangePartitionAssignor}
@@ -26,6 +32,16 @@ class Listener(ConsumerRebalanceListener):
         self.member.gains(assigned)
 
 
+def poll(member, consumer):
+    """The next records; none if the server is away."""
+    try:
+        return [message for batch in consumer.poll(POLL).values() for message in batch]
+    except KafkaError as error:
+        member.tell(note=type(error).__name__)
+        time.sleep(0.1)
+        return []
+
+
 def take_part(member):
     """Read and commit until it is time to leave."""
     consumer = KafkaConsumer(
@@ -34,7 +50,7 @@ def take_part(member):
         heartbeat_interval_ms=HEARTBEAT, auto_offset_reset="earliest", enable_auto_commit=False, reconnect_backoff_max_ms=200)
     consumer.subscribe(member.topics, listener=Listener(member))
     while not member.leaving.is_set():
-        messages = [message for batch in consumer.poll(100).values() for message in batch]
+        messages = poll(member, consumer)
         if messages:
             member.got([(message.topic, message.partition, message.offset) for message in messages])
             try:

@@ -23,7 +23,7 @@ class Member:
     @property
     def instance(self):
         """The name of a static member, None for a dynamic one."""
-        return self.name if self.way == "static" else None
+        return self.name if self.way.startswith("static") else None
 
     @property
     def session(self):

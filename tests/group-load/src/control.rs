@@ -1,4 +1,4 @@
-//! A blocking connection for what is done once: making and removing the topic and the group.
+//! A blocking connection for what is done once: making and removing the topic and the groups.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -92,9 +92,10 @@ impl Control {
         }
     }
 
-    /// Removes the group of a plan, which must be empty.
-    pub fn delete_group(&mut self, plan: &Plan) -> Result<(), Failure> {
-        let request = DeleteGroupsRequest { groups_names: vec![plan.group.clone()], ..Default::default() };
+    /// Removes the groups of some plans, which must be empty.
+    pub fn delete_groups(&mut self, plans: &[Plan]) -> Result<(), Failure> {
+        let groups_names = plans.iter().map(|plan| plan.group.clone()).collect();
+        let request = DeleteGroupsRequest { groups_names, ..Default::default() };
         match self.ask(request.into())? {
             Response::DeleteGroups(answer) => {
                 all_well(ApiKey::DeleteGroups, answer.results.iter().map(|one| one.error_code))

@@ -1,6 +1,6 @@
 //! Many members, each on a connection of its own, driven by one thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,15 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How long a member waits before it asks again upon an error that asks for patience.
 const LATER: Duration = Duration::from_millis(50);
 
+/// How often it is looked at who is to ask.
+const GLANCE: Duration = Duration::from_millis(5);
+/// How many connections are opened before all have been accepted.
+const BURST: usize = 1000;
+
 /// A member and its connection.
 struct Place {
+    /// Which of the plans it follows.
+    group: usize,
     member: Member,
     connection: Connection,
     /// When it asks next: the request that was put off, or else a heartbeat.
@@ -33,27 +40,39 @@ pub struct Settled {
     pub after_last_join: Duration,
 }
 
-/// The members of one group.
+/// What the members of one group that are in a generation own.
+#[derive(Default)]
+struct Standing {
+    members: usize,
+    generations: BTreeSet<i32>,
+    owned: usize,
+}
+
+/// The members of some groups.
 pub struct Crowd {
-    plan: Plan,
+    /// A plan for each group; members are dealt to them in turn.
+    plans: Vec<Plan>,
     address: SocketAddr,
     heartbeat: Duration,
     poll: Poll,
     places: BTreeMap<usize, Place>,
     next: usize,
-    /// Who owned what, ever: no two members may own a partition in one generation.
-    owners: BTreeMap<(i32, i32), usize>,
+    /// Who owned what, ever, by group, generation and partition: no two members may own a partition in one generation.
+    owners: BTreeMap<(usize, i32, i32), usize>,
     last_join: Instant,
-    /// The generation in which the group settled last; 0 before the first.
-    settled: i32,
+    /// When it was looked at last who is to ask.
+    glanced: Instant,
+    /// The generation in which each group settled last; 0 before the first.
+    settled: Vec<i32>,
 }
 
 impl Crowd {
     /// Nobody yet.
-    pub fn new(plan: Plan, address: SocketAddr, heartbeat: Duration) -> Result<Crowd, Failure> {
+    pub fn new(plans: Vec<Plan>, address: SocketAddr, heartbeat: Duration) -> Result<Crowd, Failure> {
         let poll = Poll::new()?;
+        let settled = vec![0; plans.len()];
         Ok(Crowd {
-            plan,
+            plans,
             address,
             heartbeat,
             poll,
@@ -61,7 +80,8 @@ impl Crowd {
             next: 0,
             owners: BTreeMap::new(),
             last_join: Instant::now(),
-            settled: 0,
+            glanced: Instant::now(),
+            settled,
         })
     }
 
@@ -70,16 +90,21 @@ impl Crowd {
         self.places.len()
     }
 
-    /// Lets so many more members join.
+    /// Lets so many more members join, as many at a time as a listening socket keeps for a server that is slow to accept.
     pub fn gain(&mut self, count: usize) -> Result<(), Failure> {
-        for _ in 0..count {
+        for place in 0..count {
+            if place % BURST == 0 {
+                self.until(|(_, place)| place.member.is_known())?;
+            }
             let token = self.next;
             self.next += 1;
+            let group = token % self.plans.len();
             let mut member = Member::new();
             let mut connection = Connection::open(self.address, self.poll.registry(), Token(token))?;
-            connection.send(&member.join(&self.plan)?)?;
+            connection.send(&member.join(&self.plans[group])?)?;
             self.last_join = Instant::now();
-            self.places.insert(token, Place { member, connection, due: self.last_join, put_off: None });
+            self.places
+                .insert(token, Place { group, member, connection, due: self.last_join, put_off: None });
         }
         Ok(())
     }
@@ -94,34 +119,51 @@ impl Crowd {
     /// So many members leave; returns when they have.
     pub fn leave(&mut self, count: usize) -> Result<(), Failure> {
         let leaving: Vec<usize> = self.places.keys().copied().take(count).collect();
-        self.until(|place| !leaving.contains(&place.0) || !place.1.connection.is_waiting())?;
+        let stays = |token| leaving.last().is_none_or(|last| token > *last);
+        self.until(|(token, place)| stays(token) || !place.connection.is_waiting())?;
         for token in &leaving {
             let Some(place) = self.places.get_mut(token) else { continue };
-            let goodbye = place.member.leave(&self.plan);
+            let goodbye = place.member.leave(&self.plans[place.group]);
             place.connection.send(&goodbye)?;
         }
-        self.until(|place| !leaving.contains(&place.0) || place.1.member.phase == Phase::Left)?;
-        self.places.retain(|token, _| !leaving.contains(token));
+        self.until(|(token, place)| stays(token) || place.member.phase == Phase::Left)?;
+        self.places.retain(|token, _| stays(*token));
         Ok(())
     }
 
-    /// Waits until all members are in one generation later than the last that settled, and together own each partition
-    /// once; `began` is when the change began.
+    /// Waits until all members of each group are in one generation later than the last that settled, and together own
+    /// each partition once; `began` is when the change began.
     pub fn settle(&mut self, began: Instant) -> Result<Settled, Failure> {
         loop {
             self.until(|(_, place)| matches!(place.member.phase, Phase::Stable { .. }))?;
-            let generations = self.generations();
-            let newest = generations.keys().copied().max().unwrap_or(self.settled);
-            let everything = self.owned() == self.plan.partitions as usize;
-            if generations.len() == 1 && newest > self.settled && everything {
-                self.settled = newest;
+            let standings = self.standings();
+            let is_settled = |(group, standing): (usize, &Standing)| {
+                standing.generations.len() == 1
+                    && standing.generations.first() > self.settled.get(group)
+                    && standing.owned == self.plans[group].partitions as usize
+            };
+            if standings.iter().enumerate().all(is_settled) {
+                self.settled = standings.iter().filter_map(|it| it.generations.first().copied()).collect();
                 return Ok(Settled { wall: began.elapsed(), after_last_join: self.last_join.elapsed() });
             }
-            // Some have not heard yet that the group has moved on, or that somebody is missing.
+            // Some have not heard yet that their group has moved on, or that somebody is missing.
             self.turn()?;
             if began.elapsed() > PATIENCE {
                 return Err(self.too_late());
             }
+        }
+    }
+
+    /// Lets the members be members for a while: nobody may be told to join again.
+    pub fn rest(&mut self, time: Duration) -> Result<(), Failure> {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            self.turn()?;
+        }
+        let generations = self.standings().iter().map(|it| it.generations.clone()).collect::<Vec<_>>();
+        match generations.iter().zip(&self.settled).all(|(now, settled)| now.iter().eq([settled])) {
+            true => Ok(()),
+            false => Err(Failure::Restless(self.state())),
         }
     }
 
@@ -140,11 +182,7 @@ impl Crowd {
     /// One turn: answers that have come, and what is due.
     fn turn(&mut self) -> Result<(), Failure> {
         let mut events = Events::with_capacity(1024);
-        let now = Instant::now();
-        let due =
-            self.places.values().filter(|place| !place.connection.is_waiting()).map(|place| place.due).min();
-        let wait = due.map_or(LATER, |due| due.saturating_duration_since(now).min(LATER));
-        self.poll.poll(&mut events, Some(wait))?;
+        self.poll.poll(&mut events, Some(GLANCE))?;
         for event in &events {
             let token = event.token().0;
             let Some(place) = self.places.get_mut(&token) else { continue };
@@ -160,7 +198,7 @@ impl Crowd {
         let Some(place) = self.places.get_mut(&token) else { return Ok(()) };
         let now = Instant::now();
         place.due = now + self.heartbeat;
-        match place.member.answered(&self.plan, response)? {
+        match place.member.answered(&self.plans[place.group], response)? {
             Next::Ask(request) => {
                 if matches!(request, Request::JoinGroup(_)) {
                     self.last_join = now;
@@ -177,13 +215,10 @@ impl Crowd {
     }
 
     fn note_ownership(&mut self, token: usize) -> Result<(), Failure> {
-        let Some(Phase::Stable { generation, owned }) =
-            self.places.get(&token).map(|place| &place.member.phase)
-        else {
-            return Ok(());
-        };
+        let Some(place) = self.places.get(&token) else { return Ok(()) };
+        let Phase::Stable { generation, owned } = &place.member.phase else { return Ok(()) };
         for &partition in owned {
-            let owner = *self.owners.entry((*generation, partition)).or_insert(token);
+            let owner = *self.owners.entry((place.group, *generation, partition)).or_insert(token);
             if owner != token {
                 let what =
                     format!("{partition} belongs to members {owner} and {token} in generation {generation}");
@@ -195,6 +230,10 @@ impl Crowd {
 
     fn ask_what_is_due(&mut self) -> Result<(), Failure> {
         let now = Instant::now();
+        if now < self.glanced + GLANCE {
+            return Ok(());
+        }
+        self.glanced = now;
         for place in self.places.values_mut() {
             if place.due > now || place.connection.is_waiting() {
                 continue;
@@ -203,41 +242,44 @@ impl Crowd {
             if put_off.is_some() {
                 self.last_join = now;
             }
-            if let Some(request) = put_off.or_else(|| place.member.heartbeat(&self.plan)) {
+            if let Some(request) = put_off.or_else(|| place.member.heartbeat(&self.plans[place.group])) {
                 place.connection.send(&request)?;
             }
         }
         Ok(())
     }
 
-    /// How many members are in each generation.
-    fn generations(&self) -> BTreeMap<i32, usize> {
-        let mut counts = BTreeMap::new();
+    /// How each group stands. No two members own the same partition within a generation.
+    fn standings(&self) -> Vec<Standing> {
+        let mut standings = Vec::new();
+        standings.resize_with(self.plans.len(), Standing::default);
         for place in self.places.values() {
-            if let Phase::Stable { generation, .. } = place.member.phase {
-                *counts.entry(generation).or_default() += 1;
+            if let Phase::Stable { generation, owned } = &place.member.phase {
+                let standing = &mut standings[place.group];
+                standing.members += 1;
+                standing.generations.insert(*generation);
+                standing.owned += owned.len();
             }
         }
-        counts
-    }
-
-    /// How many partitions the members own, of which no two are the same within a generation.
-    fn owned(&self) -> usize {
-        let owned = |place: &Place| match &place.member.phase {
-            Phase::Stable { owned, .. } => owned.len(),
-            Phase::Joining | Phase::Syncing(_) | Phase::Leaving | Phase::Left => 0,
-        };
-        self.places.values().map(owned).sum()
+        standings
     }
 
     fn too_late(&self) -> Failure {
+        Failure::TooLate { seconds: PATIENCE.as_secs(), state: self.state() }
+    }
+
+    fn state(&self) -> String {
         let joining = self.places.values().filter(|place| place.member.phase == Phase::Joining).count();
-        let state = format!(
-            "{} members, {joining} joining, members by generation {:?}, {} partitions owned",
-            self.places.len(),
-            self.generations(),
-            self.owned()
-        );
-        Failure::TooLate { seconds: PATIENCE.as_secs(), state }
+        let standings = self.standings();
+        let unsettled = standings.iter().enumerate().find(|(group, standing)| {
+            standing.generations.len() != 1 || standing.owned != self.plans[*group].partitions as usize
+        });
+        let unsettled = unsettled.map_or("none of them".to_string(), |(group, standing)| {
+            let Standing { members, generations, owned } = standing;
+            format!(
+                "group {group}: {members} members in generations {generations:?} that own {owned} partitions"
+            )
+        });
+        format!("{} members, {joining} joining; unsettled: {unsettled}", self.places.len())
     }
 }

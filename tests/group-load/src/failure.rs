@@ -30,6 +30,9 @@ pub enum Failure {
         /// What the members were doing at the end.
         state: String,
     },
+    /// A group that began another generation though nobody came or went.
+    #[error("a settled group moved on: {0}")]
+    Restless(String),
     /// Two owners of a partition, or none.
     #[error("ownership: {0}")]
     Ownership(String),

@@ -1,7 +1,8 @@
-//! A thousand members of one consumer group, spoken to any server in the classic protocol, each on a connection of its own.
+//! Members of consumer groups, spoken to any server in the classic protocol, each on a connection of its own.
 //!
-//! They join, one more joins, one leaves, a hundred vanish, a hundred join, all leave. After each step every partition must
-//! be owned once, and never by two members in one generation. Each step prints one JSON line with its times.
+//! A thousand members of one group join, one more joins, one leaves, a hundred vanish, a hundred join, all leave. Members of
+//! many groups join, stay for a while, and leave. After each step every partition must be owned once in each group, and
+//! never by two members in one generation. Each step prints one JSON line with its times.
 
 mod connection;
 mod control;
@@ -21,16 +22,19 @@ use crate::crowd::Crowd;
 use crate::failure::Failure;
 use crate::member::Plan;
 
-/// A thousand members of one consumer group.
+/// Members of one consumer group or of many.
 #[derive(Parser)]
 struct Options {
     /// The server, HOST:PORT.
     #[arg(long)]
     endpoint: String,
-    /// How many members join at first.
+    /// How many groups there are. More than one only form, stay and end.
+    #[arg(long, default_value_t = 1)]
+    groups: usize,
+    /// How many members join at first, all groups together.
     #[arg(long, default_value_t = 1000)]
     members: usize,
-    /// How many partitions their topic has.
+    /// How many partitions the topic has that all read.
     #[arg(long, default_value_t = 1000)]
     partitions: i32,
     /// How many members vanish without a word.
@@ -39,13 +43,16 @@ struct Options {
     /// How many members join after that.
     #[arg(long, default_value_t = 100)]
     gain: usize,
+    /// How many seconds many groups stay.
+    #[arg(long, default_value_t = 20)]
+    stay: u64,
     /// Milliseconds between the heartbeats of a member.
     #[arg(long, default_value_t = 500)]
     heartbeat_ms: u64,
     /// Session timeout of the members in milliseconds.
     #[arg(long, default_value_t = 6000)]
     session_ms: i32,
-    /// Process id of the server, to tell its processor time.
+    /// Process id of the server, to tell its processor time and memory.
     #[arg(long)]
     server_pid: Option<i32>,
 }
@@ -65,26 +72,27 @@ fn run(options: &Options) -> Result<(), Failure> {
     allow_connections(options.members + options.gain + 100);
     let address = resolve(&options.endpoint)?;
     let unique = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
-    let plan = Plan {
-        group: Str::from(format!("load-{unique}")),
+    let plan = |number: usize| Plan {
+        group: Str::from(format!("load-{unique}-{number}")),
         topic: Str::from(format!("load-{unique}")),
         partitions: options.partitions,
         session_timeout_ms: options.session_ms,
         rebalance_timeout_ms: 60_000,
     };
+    let plans: Vec<Plan> = (0..options.groups.max(1)).map(plan).collect();
     let mut control = Control::open(address)?;
-    control.create_topic(&plan)?;
-    control.find_coordinator(&plan)?;
-    let crowd = Crowd::new(plan.clone(), address, Duration::from_millis(options.heartbeat_ms))?;
+    control.create_topic(&plans[0])?;
+    control.find_coordinator(&plans[0])?;
+    let crowd = Crowd::new(plans.clone(), address, Duration::from_millis(options.heartbeat_ms))?;
     let mut steps = Steps { crowd, server_pid: options.server_pid };
-    let outcome = steps.run(options);
+    let outcome = if plans.len() == 1 { steps.run(options) } else { steps.run_many(options) };
     drop(steps);
-    control.delete_topic(&plan)?;
+    control.delete_topic(&plans[0])?;
     outcome?;
-    control.delete_group(&plan)
+    control.delete_groups(&plans)
 }
 
-/// The steps that the group goes through.
+/// The steps that the groups go through.
 struct Steps {
     crowd: Crowd,
     server_pid: Option<i32>,
@@ -101,14 +109,31 @@ impl Steps {
             Ok(())
         })?;
         self.step(&format!("{gain} join"), |crowd| crowd.gain(gain))?;
+        self.all_leave()
+    }
+
+    /// Many groups at once.
+    fn run_many(&mut self, options: &Options) -> Result<(), Failure> {
+        let Options { groups, members, stay, .. } = *options;
+        self.step(&format!("{groups} groups of {members} members form"), |crowd| crowd.gain(members))?;
+        let (began, cpu) = (Instant::now(), self.cpu());
+        self.crowd.rest(Duration::from_secs(stay))?;
+        let detail =
+            format!("a heartbeat of each every {} ms{}", options.heartbeat_ms, self.spent_since(cpu));
+        print(&format!("they stay for {stay} s"), true, &detail, began.elapsed());
+        self.all_leave()
+    }
+
+    fn all_leave(&mut self) -> Result<(), Failure> {
         let everyone = self.crowd.len();
-        let began = Instant::now();
+        let (began, cpu) = (Instant::now(), self.cpu());
         self.crowd.leave(everyone)?;
-        print(&format!("{everyone} leave"), true, "", began.elapsed());
+        let detail = format!("all gone{}", self.spent_since(cpu));
+        print(&format!("{everyone} leave"), true, &detail, began.elapsed());
         Ok(())
     }
 
-    /// Changes the group and waits until it has settled.
+    /// Changes the groups and waits until they have settled.
     fn step(
         &mut self,
         name: &str,
@@ -117,20 +142,33 @@ impl Steps {
         let (began, cpu) = (Instant::now(), self.cpu());
         change(&mut self.crowd)?;
         let settled = self.crowd.settle(began)?;
-        let spent = match (cpu, self.cpu()) {
-            (Some(before), Some(after)) => {
-                format!(", {:.2} s of the server's processor time", after - before)
-            }
-            _ => String::new(),
-        };
         let detail = format!(
-            "{} members settled after {} ms, {} ms after the last request to join{spent}",
+            "{} members settled after {} ms, {} ms after the last request to join{}",
             self.crowd.len(),
             settled.wall.as_millis(),
-            settled.after_last_join.as_millis()
+            settled.after_last_join.as_millis(),
+            self.spent_since(cpu)
         );
         print(name, true, &detail, began.elapsed());
         Ok(())
+    }
+
+    /// What the server has spent since it had spent `before`, and what it holds.
+    fn spent_since(&self, before: Option<f64>) -> String {
+        match (before, self.cpu(), self.resident()) {
+            (Some(before), Some(after), Some(bytes)) => {
+                let spent = after - before;
+                format!(", {spent:.2} s of the server's processor time, {} MiB resident", bytes >> 20)
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// Resident bytes of the server.
+    fn resident(&self) -> Option<u64> {
+        let sizes = std::fs::read_to_string(format!("/proc/{}/statm", self.server_pid?)).ok()?;
+        let pages: u64 = sizes.split_whitespace().nth(1)?.parse().ok()?;
+        Some(pages * rustix::param::page_size() as u64)
     }
 
     /// Seconds of processor time that the server has spent so far.

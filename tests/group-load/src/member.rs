@@ -76,6 +76,11 @@ impl Member {
         Member { id: Str::default(), phase: Phase::Joining }
     }
 
+    /// Whether the server has given it an id.
+    pub fn is_known(&self) -> bool {
+        !self.id.is_empty()
+    }
+
     /// Its request to join.
     pub fn join(&mut self, plan: &Plan) -> Result<Request, Failure> {
         self.phase = Phase::Joining;

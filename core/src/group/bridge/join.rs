@@ -7,21 +7,20 @@ use super::downgrade::{Successor, replaced_by_classic};
 use super::protocols;
 use super::subscription::Subscription;
 use crate::config::MigrationPolicy;
-use crate::group::classic::{ClassicGroup, Timeouts, refused_join};
+use crate::group::classic::{ClassicGroup, Timeouts};
+use crate::group::classic_requests::{JoinRefusal, REQUIRES_KNOWN_ID, check_join};
 use crate::group::consumer::heartbeat::{SubscriptionChange, new_id};
 use crate::group::consumer::member::{Description, Member};
 use crate::group::consumer::{ConsumerGroup, ConsumerTimer};
 use crate::group::embedded::CONSUMER;
 use crate::group::question::Client;
 use crate::group::record::{ClassicMemberMetadata, ClassicProtocol};
+use crate::group::refusal;
 use crate::group::step::Step;
 use crate::machine::Level;
 use crate::protocol::join_group::{JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse};
 use crate::protocol::{ErrorCode, Str};
 use crate::shard_message::Asker;
-
-/// The first version in which a member that has no id is given one and must join again with it (KIP-394).
-const REQUIRES_KNOWN_ID: i16 = 4;
 
 /// One JoinGroup.
 #[derive(Clone, Copy)]
@@ -50,12 +49,6 @@ enum Place {
     Of { old: Str, new: Str },
 }
 
-/// Why somebody may not join, and the id it is to know.
-struct Refusal {
-    error: ErrorCode,
-    member_id: Str,
-}
-
 /// Answers a JoinGroup in a consumer group that has members. The group may be a classic one after that: if its last member
 /// of the new protocol was a static one and the joiner takes its place.
 pub fn join(
@@ -69,7 +62,7 @@ pub fn join(
 ) -> Option<ClassicGroup> {
     let joiner = Joiner { request, version, client: &client };
     let admitted = group
-        .check_classic_join(step, group_id, joiner)
+        .check_classic_join(step, joiner)
         .and_then(|subscription| group.place(step, joiner).map(|place| (subscription, place)));
     let answer = match admitted {
         Err(refusal) => Err(refusal),
@@ -84,32 +77,21 @@ pub fn join(
             group.join_classic(step, group_id, joiner, &subscription, place)
         }
     };
-    step.answer(asker, answer.unwrap_or_else(|it| refused_join(it.error, it.member_id, version)));
+    step.answer(asker, answer.unwrap_or_else(|it| refusal::join(it.error, it.member_id)));
     None
 }
 
 impl ConsumerGroup {
     /// What can be checked without looking at who it is, in Kafka's order; what it subscribes to.
-    fn check_classic_join(
-        &self,
-        step: &Step<'_>,
-        group_id: &Str,
-        joiner: Joiner<'_>,
-    ) -> Result<Subscription, Refusal> {
+    fn check_classic_join(&self, step: &Step<'_>, joiner: Joiner<'_>) -> Result<Subscription, JoinRefusal> {
         let request = joiner.request;
-        let refuse = |error| Refusal { error, member_id: request.member_id.clone() };
-        if group_id.is_empty() {
-            return Err(refuse(ErrorCode::INVALID_GROUP_ID));
-        }
-        let sessions = step.config.min_session_timeout_ms..=step.config.max_session_timeout_ms;
-        if !sessions.contains(&request.session_timeout_ms) {
-            return Err(refuse(ErrorCode::INVALID_SESSION_TIMEOUT));
-        }
+        let refuse = |error| JoinRefusal::of(request, error);
+        check_join(step.config, request)?;
         if step.config.consumer_migration_policy == MigrationPolicy::Disabled {
             return Err(refuse(ErrorCode::INCONSISTENT_GROUP_PROTOCOL));
         }
         if !self.has_room_for(request, step.config.consumer_max_size) {
-            return Err(Refusal { error: ErrorCode::GROUP_MAX_SIZE_REACHED, member_id: Str::default() });
+            return Err(JoinRefusal::no_room());
         }
         if request.protocol_type != CONSUMER || !self.share_one_of(&request.protocols) {
             return Err(refuse(ErrorCode::INCONSISTENT_GROUP_PROTOCOL));
@@ -136,14 +118,14 @@ impl ConsumerGroup {
     }
 
     /// Who the joiner is. Ids are handed out without remembering them: any id is accepted.
-    fn place(&self, step: &mut Step<'_>, joiner: Joiner<'_>) -> Result<Place, Refusal> {
+    fn place(&self, step: &mut Step<'_>, joiner: Joiner<'_>) -> Result<Place, JoinRefusal> {
         let id = &joiner.request.member_id;
-        let refuse = |error| Refusal { error, member_id: id.clone() };
+        let refuse = |error| JoinRefusal::of(joiner.request, error);
         let Some(instance) = joiner.instance_id() else {
             return match (id.is_empty(), joiner.version) {
                 (false, _) => Ok(Place::Own(id.detach())),
                 (true, REQUIRES_KNOWN_ID..) => {
-                    Err(Refusal { error: ErrorCode::MEMBER_ID_REQUIRED, member_id: new_id(step) })
+                    Err(JoinRefusal { error: ErrorCode::MEMBER_ID_REQUIRED, member_id: new_id(step) })
                 }
                 (true, _) => Ok(Place::Own(new_id(step))),
             };
@@ -165,7 +147,7 @@ impl ConsumerGroup {
         joiner: Joiner<'_>,
         subscription: &Subscription,
         place: Place,
-    ) -> Result<JoinGroupResponse, Refusal> {
+    ) -> Result<JoinGroupResponse, JoinRefusal> {
         let config = step.image.group_config(group_id);
         let known = match &place {
             Place::Own(id) => self.member(id),
@@ -178,7 +160,7 @@ impl ConsumerGroup {
                 "group {group_id:?}: member {member_id:?} of client {client:?} may not join: {unfit}"
             );
             step.note(Level::Warn, text);
-            return Err(Refusal { error: unfit.error(), member_id });
+            return Err(JoinRefusal { error: unfit.error(), member_id });
         }
         let id = match place {
             Place::Own(id) => id,

@@ -5,23 +5,12 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::ClassicGroup;
-use super::member::{Member, MemberNo, MemberState, Parked};
+use super::member::{Member, MemberNo, MemberState};
+use crate::group::refusal;
 use crate::group::step::Step;
 use crate::protocol::join_group::{JoinGroupResponse, JoinGroupResponseMember};
 use crate::protocol::sync_group::SyncGroupResponse;
 use crate::protocol::{ErrorCode, Str};
-
-/// The refusal of a JoinGroup of `version`.
-pub fn refused_join(error_code: ErrorCode, member_id: Str, version: i16) -> JoinGroupResponse {
-    // Before version 7 the name cannot be null.
-    let protocol_name = (version < 7).then(Str::default);
-    JoinGroupResponse { error_code, member_id, protocol_name, ..Default::default() }
-}
-
-/// The refusal of a SyncGroup.
-pub fn refused_sync(error_code: ErrorCode) -> SyncGroupResponse {
-    SyncGroupResponse { error_code, ..Default::default() }
-}
 
 impl ClassicGroup {
     /// What a member learns of the present generation when it has joined.
@@ -65,10 +54,8 @@ impl ClassicGroup {
     /// Answers a member's parked request with an error, if it has one. `member_id` is for JoinGroup, which says it again.
     pub(super) fn refuse_parked(step: &mut Step<'_>, state: MemberState, error: ErrorCode, member_id: Str) {
         match state {
-            MemberState::Joining { parked: Parked { asker, version }, .. } => {
-                step.answer(asker, refused_join(error, member_id, version));
-            }
-            MemberState::Syncing { parked } => step.answer(parked.asker, refused_sync(error)),
+            MemberState::Joining { parked, .. } => step.answer(parked.asker, refusal::join(error, member_id)),
+            MemberState::Syncing { parked } => step.answer(parked.asker, refusal::sync(error)),
             MemberState::Settled | MemberState::AwaitingSync => {}
         }
     }

@@ -6,20 +6,19 @@ use bytes::Bytes;
 use core::fmt;
 use rand_chacha::rand_core::Rng;
 
-use super::answers::refused_join;
 use super::member::{Member, MemberNo, MemberState, Parked, Timeouts};
 use super::rebalance::Reason;
 use super::tick::ClassicTimer;
 use super::{ClassicGroup, Phase};
+use crate::group::classic_requests::{JoinRefusal, REQUIRES_KNOWN_ID, check_join};
 use crate::group::question::Client;
+use crate::group::refusal;
 use crate::group::step::{Departure, Step};
 use crate::mutant::{Mutant, is_on};
 use crate::protocol::join_group::{JoinGroupRequest, JoinGroupRequestProtocol};
 use crate::protocol::{ErrorCode, Str};
 use crate::shard_message::Asker;
 
-/// The first version in which a member that has no id is given one and must join again with it (KIP-394).
-const REQUIRES_KNOWN_ID: i16 = 4;
 /// The first version in which a leader can be told to leave the assignment alone (KIP-814).
 const CAN_SKIP_ASSIGNMENT: i16 = 9;
 
@@ -49,12 +48,6 @@ impl Joiner<'_> {
     }
 }
 
-/// Why somebody may not join.
-struct Refusal {
-    error: ErrorCode,
-    member_id: Str,
-}
-
 impl ClassicGroup {
     /// Answers a JoinGroup, or parks it until the next generation is complete.
     pub fn join(
@@ -67,21 +60,20 @@ impl ClassicGroup {
         client: Client,
     ) {
         let joiner = Joiner { request, parked: Parked { asker, version }, client };
-        if let Err(Refusal { error, member_id }) = self.try_join(step, group_id, joiner) {
-            step.answer(asker, refused_join(error, member_id, version));
+        if let Err(JoinRefusal { error, member_id }) = self.try_join(step, group_id, joiner) {
+            step.answer(asker, refusal::join(error, member_id));
         }
     }
 
-    fn try_join(&mut self, step: &mut Step<'_>, group_id: &Str, joiner: Joiner<'_>) -> Result<(), Refusal> {
+    fn try_join(
+        &mut self,
+        step: &mut Step<'_>,
+        group_id: &Str,
+        joiner: Joiner<'_>,
+    ) -> Result<(), JoinRefusal> {
         let request = joiner.request;
-        let refuse = |error| Refusal { error, member_id: request.member_id.clone() };
-        if group_id.is_empty() {
-            return Err(refuse(ErrorCode::INVALID_GROUP_ID));
-        }
-        let sessions = step.config.min_session_timeout_ms..=step.config.max_session_timeout_ms;
-        if !sessions.contains(&request.session_timeout_ms) {
-            return Err(refuse(ErrorCode::INVALID_SESSION_TIMEOUT));
-        }
+        let refuse = |error| JoinRefusal::of(request, error);
+        check_join(step.config, request)?;
         if self.is_nothing() && !request.member_id.is_empty() {
             return Err(refuse(ErrorCode::UNKNOWN_MEMBER_ID));
         }
@@ -104,7 +96,7 @@ impl ClassicGroup {
         step: &mut Step<'_>,
         group_id: &Str,
         request: &JoinGroupRequest,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), JoinRefusal> {
         let max = step.config.max_size;
         let known = match request.member_id.is_empty() {
             true => {
@@ -128,7 +120,7 @@ impl ClassicGroup {
             self.forget_pending(&request.member_id);
         }
         self.complete_if_all_joined(step, group_id);
-        Err(Refusal { error: ErrorCode::GROUP_MAX_SIZE_REACHED, member_id: Str::default() })
+        Err(JoinRefusal::no_room())
     }
 
     /// Whether a member that offers these protocols fits in with all others.
@@ -172,8 +164,7 @@ impl ClassicGroup {
         self.pending.insert(no, id.clone());
         self.timers.set(ClassicTimer::PendingId(no), step.now.mono + joiner.timeouts().session());
         self.expect_more(step);
-        let Parked { asker, version } = joiner.parked;
-        step.answer(asker, refused_join(ErrorCode::MEMBER_ID_REQUIRED, id, version));
+        step.answer(joiner.parked.asker, refusal::join(ErrorCode::MEMBER_ID_REQUIRED, id));
         Ok(())
     }
 

@@ -1,18 +1,14 @@
 //! LeaveGroup: members that go, one or many at once.
 
-use alloc::vec;
-
 use super::ClassicGroup;
 use super::rebalance::Reason;
 use super::tick::ClassicTimer;
+use crate::group::classic_requests::leave;
 use crate::group::step::{Departure, Step};
 use crate::mutant::{Mutant, is_on};
-use crate::protocol::leave_group::{LeaveGroupRequest, LeaveGroupResponse, MemberIdentity, MemberResponse};
+use crate::protocol::leave_group::{LeaveGroupRequest, MemberIdentity};
 use crate::protocol::{ErrorCode, Str};
 use crate::shard_message::Asker;
-
-/// The first version that names many members and has a result for each (KIP-345).
-const NAMES_MANY: i16 = 3;
 
 /// What left the group.
 enum Gone {
@@ -30,38 +26,17 @@ impl ClassicGroup {
         request: &LeaveGroupRequest,
         version: i16,
     ) {
-        let mut response = LeaveGroupResponse::default();
-        if group_id.is_empty() {
-            response.error_code = ErrorCode::INVALID_GROUP_ID;
-            return step.answer(asker, response);
-        }
-        let single = MemberIdentity { member_id: request.member_id.clone(), ..Default::default() };
-        let single = vec![single];
-        let leavers = if version < NAMES_MANY { &single } else { &request.members };
         let (mut member, mut pending, mut said) = (false, false, None);
-        for leaver in leavers {
-            let error_code = match self.take_out(step, group_id, leaver) {
-                Ok(Gone::Member) => {
+        let response = leave(request, version, |leaver| {
+            match self.take_out(step, group_id, leaver)? {
+                Gone::Member => {
                     member = true;
-                    said = said.or(leaver.reason.clone());
-                    ErrorCode::NONE
+                    said = said.take().or(leaver.reason.clone());
                 }
-                Ok(Gone::PendingId) => {
-                    pending = true;
-                    ErrorCode::NONE
-                }
-                Err(error) => error,
-            };
-            response.members.push(MemberResponse {
-                member_id: leaver.member_id.clone(),
-                group_instance_id: leaver.group_instance_id.clone(),
-                error_code,
-                ..Default::default()
-            });
-        }
-        if version < NAMES_MANY {
-            response.error_code = response.members.pop().map(|one| one.error_code).unwrap_or_default();
-        }
+                Gone::PendingId => pending = true,
+            }
+            Ok(())
+        });
         step.answer(asker, response);
         if member {
             self.membership_shrank(step, group_id, Reason { what: "members leave", said });

@@ -23,7 +23,6 @@ mod view;
 
 use alloc::collections::BTreeSet;
 
-pub(in crate::group) use answers::{refused_join, refused_sync};
 pub use member::{Member, MemberNo, MemberState, Protocol, Timeouts};
 pub use phase::{Gathering, Phase};
 pub use view::OffsetsExpire;

@@ -2,19 +2,17 @@
 
 use bytes::Bytes;
 
-use super::answers::refused_sync;
 use super::member::{Member, MemberNo, MemberState, Parked};
 use super::rebalance::Reason;
 use super::tick::ClassicTimer;
 use super::{ClassicGroup, Phase};
+use crate::group::classic_requests::{check_sync, check_sync_protocol};
+use crate::group::refusal;
 use crate::group::step::Step;
 use crate::mutant::{Mutant, is_on};
 use crate::protocol::sync_group::{SyncGroupRequest, SyncGroupRequestAssignment};
 use crate::protocol::{ErrorCode, Str};
 use crate::shard_message::Asker;
-
-/// The first version that says which protocol it means (KIP-559).
-const NAMES_PROTOCOL: i16 = 5;
 
 impl ClassicGroup {
     /// Answers a SyncGroup, or parks it until the leader has brought the assignments.
@@ -26,14 +24,14 @@ impl ClassicGroup {
         request: &SyncGroupRequest,
         version: i16,
     ) {
-        let no = match self.check_sync(group_id, request, version) {
+        let no = match self.admit_sync(request, version) {
             Ok(no) => no,
-            Err(error) => return step.answer(asker, refused_sync(error)),
+            Err(error) => return step.answer(asker, refusal::sync(error)),
         };
         match self.phase {
-            Phase::Empty => step.answer(asker, refused_sync(ErrorCode::UNKNOWN_MEMBER_ID)),
+            Phase::Empty => step.answer(asker, refusal::sync(ErrorCode::UNKNOWN_MEMBER_ID)),
             Phase::PreparingRebalance(_) => {
-                step.answer(asker, refused_sync(ErrorCode::REBALANCE_IN_PROGRESS));
+                step.answer(asker, refusal::sync(ErrorCode::REBALANCE_IN_PROGRESS));
             }
             Phase::CompletingRebalance
                 if is_on(Mutant::EmptyAssignmentForFollowers) && self.leader != Some(no) =>
@@ -56,32 +54,13 @@ impl ClassicGroup {
     }
 
     /// Who asks, or why it may not.
-    fn check_sync(
-        &self,
-        group_id: &Str,
-        request: &SyncGroupRequest,
-        version: i16,
-    ) -> Result<MemberNo, ErrorCode> {
-        if group_id.is_empty() {
-            return Err(ErrorCode::INVALID_GROUP_ID);
-        }
-        let names = [
-            (request.protocol_type.as_ref(), self.protocol_type.as_ref()),
-            (request.protocol_name.as_ref(), self.protocol.as_ref()),
-        ];
-        if version >= NAMES_PROTOCOL && names.iter().any(|(asked, _)| asked.is_none()) {
-            return Err(ErrorCode::INCONSISTENT_GROUP_PROTOCOL);
-        }
+    fn admit_sync(&self, request: &SyncGroupRequest, version: i16) -> Result<MemberNo, ErrorCode> {
+        check_sync(request, version)?;
         let no = self.find(&request.member_id, request.group_instance_id.as_ref())?;
         if request.generation_id != self.generation {
             return Err(ErrorCode::ILLEGAL_GENERATION);
         }
-        let differs = |(asked, ours): (Option<&Str>, Option<&Str>)| {
-            asked.zip(ours).is_some_and(|(asked, ours)| asked != ours)
-        };
-        if names.into_iter().any(differs) {
-            return Err(ErrorCode::INCONSISTENT_GROUP_PROTOCOL);
-        }
+        check_sync_protocol(request, self.protocol_type.as_deref(), self.protocol.as_deref())?;
         Ok(no)
     }
 

@@ -18,8 +18,11 @@ use super::{Begun, Pending};
 use crate::group::place;
 use crate::group::question::{Client, GroupAnswer, GroupQuestion};
 use crate::ids::LogId;
-use crate::protocol::consumer_group_heartbeat::ConsumerGroupHeartbeatResponse;
+use crate::protocol::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest;
+use crate::protocol::heartbeat::HeartbeatRequest;
 use crate::protocol::join_group::JoinGroupRequest;
+use crate::protocol::leave_group::LeaveGroupRequest;
+use crate::protocol::sync_group::SyncGroupRequest;
 use crate::protocol::{ErrorCode, Response, Str};
 use crate::shard_message::{Question, ShardMessage};
 
@@ -69,13 +72,38 @@ pub fn join(home: &mut Home<'_>, request: JoinGroupRequest) -> Begun {
     ask(home, &group, question)
 }
 
-/// The answer of a node whose `group.coordinator.rebalance.protocols` leaves the new protocol out.
-pub fn not_served() -> ConsumerGroupHeartbeatResponse {
-    ConsumerGroupHeartbeatResponse { error_code: ErrorCode::UNSUPPORTED_VERSION, ..Default::default() }
+/// Carries a SyncGroup to its group.
+pub fn sync(home: &mut Home<'_>, request: SyncGroupRequest) -> Begun {
+    let (group, version) = (request.group_id.clone(), home.version);
+    ask(home, &group, GroupQuestion::Sync { request, version })
+}
+
+/// Carries a Heartbeat to its group.
+pub fn heartbeat(home: &mut Home<'_>, request: HeartbeatRequest) -> Begun {
+    let group = request.group_id.clone();
+    ask(home, &group, GroupQuestion::Heartbeat { request })
+}
+
+/// Carries a LeaveGroup to its group.
+pub fn leave(home: &mut Home<'_>, request: LeaveGroupRequest) -> Begun {
+    let (group, version) = (request.group_id.clone(), home.version);
+    ask(home, &group, GroupQuestion::Leave { request, version })
+}
+
+/// Carries a ConsumerGroupHeartbeat to its group, unless `group.coordinator.rebalance.protocols` leaves the new protocol
+/// out: UNSUPPORTED_VERSION.
+pub fn consumer_heartbeat(home: &mut Home<'_>, request: ConsumerGroupHeartbeatRequest) -> Begun {
+    let (group, version, client) = (request.group_id.clone(), home.version, home.client());
+    let question = GroupQuestion::ConsumerHeartbeat { request, version, client };
+    if home.broker.groups.serves_consumer {
+        return ask(home, &group, question);
+    }
+    let refusal = question.refusal(&group, ErrorCode::UNSUPPORTED_VERSION);
+    Begun::Answer(response(home.version, refusal))
 }
 
 /// Carries a question to its group; the answer is the response.
-pub fn ask(home: &mut Home<'_>, group: &Str, question: GroupQuestion) -> Begun {
+fn ask(home: &mut Home<'_>, group: &Str, question: GroupQuestion) -> Begun {
     match home.coordinator_of(group) {
         Ok(log) => {
             home.ask_group(0, log, group, question);
@@ -104,5 +132,20 @@ pub fn response(version: i16, answer: GroupAnswer) -> Response {
         | GroupAnswer::Described(_)
         | GroupAnswer::ConsumerDescribed(_)
         | GroupAnswer::Deleted(_)) => panic!("{answer:?} is only a part of a response"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::join_group::JoinGroupResponse;
+
+    #[test]
+    fn a_join_has_no_protocol_only_where_there_may_be_none() {
+        for version in 0..=9 {
+            let refused = JoinGroupResponse { protocol_name: None, ..Default::default() };
+            let Response::JoinGroup(joined) = response(version, refused.into()) else { panic!() };
+            assert_eq!(joined.protocol_name.as_deref(), if version < 7 { Some("") } else { None });
+        }
     }
 }

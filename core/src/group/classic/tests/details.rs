@@ -136,18 +136,6 @@ fn a_static_member_that_starts_anew_while_it_waits_fences_itself() {
 }
 
 #[test]
-fn refused_joins_have_a_name_only_where_it_cannot_be_null() {
-    for version in 0..=9 {
-        let mut lab = Lab::new();
-        let asker = lab.join(Join::new("a").id("nobody").version(version));
-        let answer = lab.joined(asker);
-        assert_eq!((answer.error_code.0, answer.member_id.as_str()), (25, "nobody"));
-        assert_eq!(answer.protocol_name.as_deref(), if version < 7 { Some("") } else { None });
-        assert_eq!(answer.protocol_type, None);
-    }
-}
-
-#[test]
 fn generations_go_on_after_the_highest() {
     let mut lab = Lab::new();
     let ids = lab.form(vec![Join::new("a")]);

@@ -78,7 +78,8 @@ impl Lab {
         self.group.phase()
     }
 
-    pub fn join(&mut self, join: Join) -> Asker {
+    pub fn join(&mut self, mut join: Join) -> Asker {
+        join.request.group_id = self.id.clone();
         let asker = self.world.asker();
         self.act(|group, step, id| {
             let from = client(join.client);
@@ -87,7 +88,8 @@ impl Lab {
         asker
     }
 
-    pub fn sync(&mut self, sync: Sync) -> Asker {
+    pub fn sync(&mut self, mut sync: Sync) -> Asker {
+        sync.request.group_id = self.id.clone();
         let asker = self.world.asker();
         self.act(|group, step, id| group.sync(step, id, asker, &sync.request, sync.version));
         asker

@@ -1,7 +1,7 @@
-"""A thousand members of one group, by the program of tests/group-load.
+"""Members by the program of tests/group-load: a thousand of one group, or of thousands of groups.
 
-    python3 thousand.py --endpoint HOST:PORT
-    python3 thousand.py --program PATH [--runtime NAME] [--shards N]
+    python3 load.py --endpoint HOST:PORT [option of the program]...
+    python3 load.py --program PATH [--runtime NAME] [--shards N] [option of the program]...
 """
 
 import subprocess
@@ -17,11 +17,11 @@ LOAD = ("--quiet", "--package", "kelpgate-group-load")
 
 
 def main():
-    options = arguments(__doc__).parse_args()
+    options, more = arguments(__doc__).parse_known_args()
     subprocess.run(["cargo", "build", *LOAD], cwd=TESTS, check=True)
     with place(options) as (bootstrap, server):
         pid = ("--server-pid", str(server.process.pid)) if server else ()
-        sys.exit(subprocess.run(["cargo", "run", *LOAD, "--", "--endpoint", bootstrap, *pid], cwd=TESTS).returncode)
+        sys.exit(subprocess.run(["cargo", "run", *LOAD, "--", "--endpoint", bootstrap, *pid, *more], cwd=TESTS).returncode)
 
 
 if __name__ == "__main__":
