@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use kelpgate_runtime_mio::{Options, StopSignal};
+use kelpgate_runtime_glommio::Glommio;
+use kelpgate_runtime_mio::{Mio, Options, Runtime as _, StopSignal};
 use kelpgate_shard::{
     Action, ConnId, Drive, Event, FileCommand, FileHandle, FileTicket, Instant, Lane, Now, Pieces, StopReason,
 };
@@ -21,8 +22,8 @@ pub fn serve(runtime: &str, contender: &str, data: &str) {
     let make = move |_, _: &[SocketAddr]| echo.clone();
     let say = |addresses: &[SocketAddr]| println!("listening on {}", addresses[0]);
     let outcome = match runtime {
-        "mio" => kelpgate_runtime_mio::run(&options, make, say, &stop, |_, text| eprintln!("{text}")),
-        "glommio" => kelpgate_runtime_glommio::run(&options, make, say, &stop, |_, text| eprintln!("{text}")),
+        "mio" => Mio::run(&options, make, say, &stop, |_, text| eprintln!("{text}")),
+        "glommio" => Glommio::run(&options, make, say, &stop, |_, text| eprintln!("{text}")),
         other => panic!("there is no runtime {other}"),
     };
     outcome.expect("a clean end");
@@ -116,6 +117,7 @@ impl Drive for Echo {
             }
             Event::Stop => actions.push(Action::Stopped { reason: StopReason::Asked }),
             Event::Opened { .. }
+            | Event::Asked { .. }
             | Event::Flushed { .. }
             | Event::Closed { .. }
             | Event::FromShard { .. }

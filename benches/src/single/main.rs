@@ -35,17 +35,26 @@ fn number<T: std::str::FromStr>(text: &str) -> T {
 }
 
 fn compare(program: &str, connections: usize, seconds: f64) {
-    println!("{connections} connections, 1 request deep: CPU-seconds for a million requests (requests a second)");
+    println!(
+        "{connections} connections, 1 request deep: CPU-seconds for a million requests (requests a second)"
+    );
     for runtime in [Runtime::Mio, Runtime::Glommio] {
         let mut cells = [const { Vec::new() }; Contender::ALL.len()];
         for _ in 0..ROUNDS {
             for (contender, cell) in Contender::ALL.into_iter().zip(&mut cells) {
-                cell.push(measure(program, runtime, contender, connections, Duration::from_secs_f64(seconds)));
+                cell.push(measure(
+                    program,
+                    runtime,
+                    contender,
+                    connections,
+                    Duration::from_secs_f64(seconds),
+                ));
             }
         }
         let echo = least(&cells[0]);
         for (contender, cell) in Contender::ALL.into_iter().zip(&cells) {
-            let told: Vec<String> = cell.iter().map(|(cpu, rate)| format!("{cpu:5.1} ({rate:6.0})")).collect();
+            let told: Vec<String> =
+                cell.iter().map(|(cpu, rate)| format!("{cpu:5.1} ({rate:6.0})")).collect();
             let times = least(cell) / echo;
             println!("{runtime:?} {:28} {}   {times:.2} times the echo", contender.title(), told.join("  "));
         }
