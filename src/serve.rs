@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use kelpgate_recording::Recording;
-use kelpgate_runtime_mio::{Options, StopSignal};
+use kelpgate_runtime_glommio::Glommio;
+use kelpgate_runtime_mio::{Mio, Options, Runtime as _, StopSignal};
 use kelpgate_shard::{Drive, ShardId};
 
 use crate::cli::RecordTo;
@@ -93,10 +94,10 @@ impl Runtime {
     {
         match self {
             Runtime::Mio => {
-                kelpgate_runtime_mio::run(options, make_shard, say_listening, stop, logging::from_shard)?;
+                Mio::run(options, make_shard, say_listening, stop, logging::from_shard)?;
             }
             Runtime::Glommio => {
-                kelpgate_runtime_glommio::run(options, make_shard, say_listening, stop, logging::from_shard)?;
+                Glommio::run(options, make_shard, say_listening, stop, logging::from_shard)?;
             }
         }
         Ok(())

@@ -25,6 +25,11 @@ use crate::outbox::LogOutbox;
 use crate::partition::LogKey;
 use crate::sequence::Then;
 
+/// Syncs of segments that a checkpoint may cost for each journal file that it frees, before half of the journal is full.
+const SYNCS_PER_FILE: usize = 16;
+/// A manifest of that many logs costs about as much as the sync of a segment.
+const LOGS_PER_SYNC: usize = 64;
+
 /// A segment to be synced up to a length.
 #[derive(Clone, Copy, Debug)]
 struct Target {
@@ -117,14 +122,13 @@ impl Log {
         }
         let abandoned = matches!(self.journal.health, Health::Abandoned { .. });
         let behind = self.checkpoint.covered < self.journal.last_written;
-        let full = self.journal.full.len() * 2 >= self.config.journal_files.max(2);
         let drain = self.draining && self.intake.is_empty();
         if drain && !behind && !abandoned {
             self.finish_drain(out);
             return;
         }
         let wanted = self.checkpoint.covered < self.checkpoint.wanted;
-        if !(drain || abandoned || (behind && (full || wanted))) {
+        if !(drain || abandoned || (behind && (wanted || self.checkpoint_pays()))) {
             return;
         }
         let unsynced = core::mem::take(&mut self.unsynced);
@@ -139,6 +143,15 @@ impl Log {
         self.checkpoint.phase = Phase::Segments { cut, targets };
         self.pump_flushes(out);
         self.sync_next_segment(now, out);
+    }
+
+    /// Whether enough of the journal is full: half of it, or less where a checkpoint costs little. A file that is used
+    /// again soon is still in the system's memory, and writing over it there takes a fraction of the processor time of
+    /// filling a new one.
+    fn checkpoint_pays(&self) -> bool {
+        let full = self.journal.full.len();
+        let costs = self.unsynced.len() + self.logs.len() / LOGS_PER_SYNC;
+        full * 2 >= self.config.journal_files.max(2) || (full > 0 && costs <= full * SYNCS_PER_FILE)
     }
 
     /// The state of all logs as bytes.

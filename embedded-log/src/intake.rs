@@ -78,7 +78,7 @@ impl Intake {
 
 impl Log {
     pub(crate) fn submit_append(&mut self, ticket: Ticket, log: LogId, append: Append, out: &mut LogOutbox) {
-        let end = self.partition(log).map_or(0, |known| known.end);
+        let end = self.end_of(log);
         let submitted = self.intake.logs.get(&log);
         if let Some(failure) = submitted.and_then(|submitted| submitted.failure.clone()) {
             out.reply(ticket, Err(failure));
@@ -122,7 +122,7 @@ impl Log {
     /// Tells the journal that a replacement is complete, unless the log is on its way out: one of the same name that
     /// comes after it must not be taken for it.
     pub(crate) fn submit_rewritten(&mut self, log: LogId, change: Change) {
-        let end = self.partition(log).map_or(0, |known| known.end);
+        let end = self.end_of(log);
         let submitted = self.intake.logs.get(&log);
         if submitted.is_some_and(|submitted| submitted.deletions > 0) {
             return;

@@ -24,6 +24,7 @@ use crate::partition::{LogKey, PartitionLog};
 use crate::read::{Asked, Reads};
 use crate::rewrite::Rewrites;
 use crate::sequence::Sequences;
+use crate::snapshot::Opening;
 
 /// What a file command was for.
 #[derive(Clone, Debug)]
@@ -62,16 +63,8 @@ pub(crate) enum Op {
         asked: Asked,
     },
     /// A snapshot, or the list of a folder that may hold one, for `Open`.
-    OpenSnapshot {
-        ticket: Ticket,
-        log: LogId,
-        tried: Vec<i64>,
-    },
-    OpenFolder {
-        ticket: Ticket,
-        log: LogId,
-        tried: Vec<i64>,
-    },
+    OpenSnapshot(Opening),
+    OpenFolder(Opening),
     Volume {
         ticket: Ticket,
     },
@@ -213,8 +206,8 @@ impl Log {
             Op::Kept { key, handle } => self.kept(key, handle, outcome.map(drop), out),
             Op::SegmentSync => self.segment_synced(now, outcome.map(drop), out),
             Op::Read { job, handle, asked } => self.bytes_read(job, handle, asked, outcome, out),
-            Op::OpenSnapshot { ticket, log, tried } => self.snapshot_read(ticket, log, tried, outcome, out),
-            Op::OpenFolder { ticket, log, tried } => self.snapshots_listed(ticket, log, tried, outcome, out),
+            Op::OpenSnapshot(opening) => self.snapshot_read(opening, outcome, out),
+            Op::OpenFolder(opening) => self.snapshots_listed(opening, outcome, out),
             Op::Volume { ticket } => {
                 let outcome = match outcome {
                     Ok(FileReply::Volume { total, usable }) => Ok(StorageReply::Volume {
@@ -300,6 +293,11 @@ impl Log {
 
     pub(crate) fn partition(&self, log: LogId) -> Option<&PartitionLog> {
         self.logs.get(self.ids.get(&log)?)
+    }
+
+    /// Where a log ends; 0 if there is none of that name.
+    pub(crate) fn end_of(&self, log: LogId) -> i64 {
+        self.partition(log).map_or(0, |known| known.end)
     }
 
     /// Asks for a file command.

@@ -104,34 +104,35 @@ impl Log {
         if running.stage != Stage::Ready {
             return;
         }
-        let Some((_, step)) = running.steps.front() else { return };
-        if let RewriteStep::Abandon = step {
-            return self.end_with(key, &Ok(StorageReply::Rewritten), out);
-        }
-        let file = FileKey { log: key, segment: running.run.0, role: Role::Replacement };
-        let handle = match self.files.acquire(file, Waiter::Rewrite(key)) {
-            Acquired::Ready(handle) => handle,
-            Acquired::Opening => {
-                running.stage = Stage::Opening;
-                return;
-            }
-            Acquired::ToOpen(handle) => {
-                running.stage = Stage::Opening;
-                return self.open_segment(handle, file, out);
-            }
-        };
-        match step {
-            RewriteStep::Keep(pieces) => {
+        match running.steps.front() {
+            None => {}
+            Some((_, RewriteStep::Keep(pieces))) => {
                 let pieces = pieces.clone();
-                self.keep(key, handle, pieces, out);
+                if let Some(handle) = self.replacement_file(key, out) {
+                    self.keep(key, handle, pieces, out);
+                }
             }
-            RewriteStep::Commit => {
-                self.files.release(handle);
+            Some((_, RewriteStep::Commit)) => {
                 running.stage = Stage::AwaitingCheckpoint;
                 self.commit(key, out);
             }
-            RewriteStep::Abandon => self.files.release(handle),
+            Some((_, RewriteStep::Abandon)) => self.end_with(key, &Ok(StorageReply::Rewritten), out),
         }
+    }
+
+    /// The file of a replacement; if it is not open, it will be, and then the step begins anew.
+    fn replacement_file(&mut self, key: LogKey, out: &mut LogOutbox) -> Option<FileHandle> {
+        let running = self.rewrites.get_mut(&key)?;
+        let file = FileKey { log: key, segment: running.run.0, role: Role::Replacement };
+        match self.files.acquire(file, Waiter::Rewrite(key)) {
+            Acquired::Ready(handle) => return Some(handle),
+            Acquired::Opening => running.stage = Stage::Opening,
+            Acquired::ToOpen(handle) => {
+                running.stage = Stage::Opening;
+                self.open_segment(handle, file, out);
+            }
+        }
+        None
     }
 
     /// Writes batches to a replacement.
@@ -220,20 +221,11 @@ impl Log {
             self.checkpoint.wanted = self.checkpoint.wanted.max(last_group);
             return;
         }
-        let file = FileKey { log: key, segment: running.run.0, role: Role::Replacement };
-        let handle = match self.files.acquire(file, Waiter::Rewrite(key)) {
-            Acquired::Ready(handle) => handle,
-            Acquired::Opening => {
-                running.stage = Stage::Opening;
-                return;
-            }
-            Acquired::ToOpen(handle) => {
-                running.stage = Stage::Opening;
-                return self.open_segment(handle, file, out);
-            }
-        };
-        running.stage = Stage::Syncing;
         let folder = layout::log_folder(log.id);
+        let Some(handle) = self.replacement_file(key, out) else { return };
+        if let Some(running) = self.rewrites.get_mut(&key) {
+            running.stage = Stage::Syncing;
+        }
         let commands = Vec::from([FileCommand::Sync { handle }, FileCommand::SyncFolder { path: folder }]);
         self.sequence(Lane::Background, commands, Then::ReplacementSynced { log: key, handle }, out);
     }

@@ -3,13 +3,13 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use kelpgate_core::ids::{LogId, Ticket};
 use kelpgate_core::time::Now;
 
 use crate::file::{FileCommand, FileError, FileHandle, Lane};
 use crate::log::{Log, Op};
 use crate::outbox::LogOutbox;
 use crate::partition::LogKey;
+use crate::snapshot::Saving;
 
 /// What happens when the last one is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,17 +24,8 @@ pub(crate) enum Then {
     ManifestWritten,
     ManifestPlaced,
     /// A snapshot is beside the old one, in its place.
-    SnapshotWritten {
-        ticket: Ticket,
-        log: LogId,
-        offset: i64,
-        durable: bool,
-    },
-    SnapshotPlaced {
-        ticket: Ticket,
-        log: LogId,
-        offset: i64,
-    },
+    SnapshotWritten(Saving),
+    SnapshotPlaced(Saving),
     /// A replacement is complete and on disk, in the place of its segment.
     ReplacementSynced {
         log: LogKey,
@@ -107,12 +98,8 @@ impl Log {
             Then::FoldersSynced => self.folders_synced(whole, out),
             Then::ManifestWritten => self.manifest_written(now, whole, out),
             Then::ManifestPlaced => self.manifest_placed(now, whole, out),
-            Then::SnapshotWritten { ticket, log, offset, durable } => {
-                self.snapshot_written(ticket, (log, offset, durable), whole, out)
-            }
-            Then::SnapshotPlaced { ticket, log, offset } => {
-                self.snapshot_placed(ticket, (log, offset), whole, out)
-            }
+            Then::SnapshotWritten(saving) => self.snapshot_written(saving, whole, out),
+            Then::SnapshotPlaced(saving) => self.snapshot_placed(saving, whole, out),
             Then::ReplacementSynced { log, handle } => self.replacement_synced(log, handle, whole, out),
             Then::ReplacementPlaced { log } => self.replacement_placed(log, whole, out),
         }

@@ -42,95 +42,97 @@ pub fn decode(file: &Bytes) -> Option<Snapshot> {
     Some(Snapshot { offset, state: file.slice(16..body.len()) })
 }
 
+/// A log that is being opened, and its snapshots that were no good.
+#[derive(Clone, Debug)]
+pub(crate) struct Opening {
+    ticket: Ticket,
+    log: LogId,
+    tried: Vec<i64>,
+}
+
+/// A snapshot that is being saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Saving {
+    ticket: Ticket,
+    log: LogId,
+    offset: i64,
+    /// Whether it must outlive a crash of the machine.
+    durable: bool,
+}
+
 impl Log {
     pub(crate) fn open(&mut self, ticket: Ticket, log: LogId, out: &mut LogOutbox) {
-        let end = self.partition(log).map_or(0, |known| known.end);
+        let end = self.end_of(log);
         self.intake.reopened(log, end);
+        let opening = Opening { ticket, log, tried: Vec::new() };
         match self.partition(log).map(|known| known.snapshot) {
-            None | Some(SnapshotPlace::None) => self.opened(ticket, log, None, out),
-            Some(SnapshotPlace::At(offset)) => self.read_snapshot(ticket, log, offset, Vec::new(), out),
-            Some(SnapshotPlace::Unknown) => self.look_for_snapshot(ticket, log, Vec::new(), out),
+            None | Some(SnapshotPlace::None) => self.opened(&opening, None, out),
+            Some(SnapshotPlace::At(offset)) => self.read_snapshot(opening, offset, out),
+            Some(SnapshotPlace::Unknown) => self.look_for_snapshot(opening, out),
         }
     }
 
-    fn opened(&mut self, ticket: Ticket, log: LogId, snapshot: Option<Snapshot>, out: &mut LogOutbox) {
-        let (start, end, active) = match self.partition(log) {
+    fn opened(&mut self, opening: &Opening, snapshot: Option<Snapshot>, out: &mut LogOutbox) {
+        let (start, end, active) = match self.partition(opening.log) {
             Some(known) => (known.start, known.end, known.segments.back().map(|segment| segment.info)),
             None => (0, 0, None),
         };
-        out.reply(ticket, Ok(StorageReply::Opened(Opened { start, end, active, snapshot })));
+        out.reply(opening.ticket, Ok(StorageReply::Opened(Opened { start, end, active, snapshot })));
     }
 
-    fn read_snapshot(
-        &mut self,
-        ticket: Ticket,
-        log: LogId,
-        offset: i64,
-        mut tried: Vec<i64>,
-        out: &mut LogOutbox,
-    ) {
-        tried.push(offset);
-        let read = FileCommand::ReadWhole { path: LogFile::Snapshot(offset).path(log) };
-        self.file(Op::OpenSnapshot { ticket, log, tried }, Lane::Read, read, out);
+    fn read_snapshot(&mut self, mut opening: Opening, offset: i64, out: &mut LogOutbox) {
+        opening.tried.push(offset);
+        let read = FileCommand::ReadWhole { path: LogFile::Snapshot(offset).path(opening.log) };
+        self.file(Op::OpenSnapshot(opening), Lane::Read, read, out);
     }
 
-    fn look_for_snapshot(&mut self, ticket: Ticket, log: LogId, tried: Vec<i64>, out: &mut LogOutbox) {
-        let list = FileCommand::List { path: layout::log_folder(log) };
-        self.file(Op::OpenFolder { ticket, log, tried }, Lane::Read, list, out);
+    fn look_for_snapshot(&mut self, opening: Opening, out: &mut LogOutbox) {
+        let list = FileCommand::List { path: layout::log_folder(opening.log) };
+        self.file(Op::OpenFolder(opening), Lane::Read, list, out);
     }
 
     pub(crate) fn snapshot_read(
         &mut self,
-        ticket: Ticket,
-        log: LogId,
-        tried: Vec<i64>,
+        opening: Opening,
         outcome: Result<FileReply, FileError>,
         out: &mut LogOutbox,
     ) {
-        let end = self.partition(log).map_or(0, |known| known.end);
         let found = match outcome {
             Ok(FileReply::Bytes(file)) => decode(&file),
             Ok(_) | Err(FileError::NotFound) => None,
-            Err(error) => {
-                out.reply(ticket, Err(storage_error(error)));
-                return;
-            }
+            Err(error) => return out.reply(opening.ticket, Err(storage_error(error))),
         };
+        let end = self.end_of(opening.log);
         match found.filter(|snapshot| snapshot.offset <= end) {
             Some(snapshot) => {
-                self.place_snapshot(log, SnapshotPlace::At(snapshot.offset));
-                self.opened(ticket, log, Some(snapshot), out);
+                self.place_snapshot(opening.log, SnapshotPlace::At(snapshot.offset));
+                self.opened(&opening, Some(snapshot), out);
             }
-            None => self.look_for_snapshot(ticket, log, tried, out),
+            None => self.look_for_snapshot(opening, out),
         }
     }
 
     pub(crate) fn snapshots_listed(
         &mut self,
-        ticket: Ticket,
-        log: LogId,
-        tried: Vec<i64>,
+        opening: Opening,
         outcome: Result<FileReply, FileError>,
         out: &mut LogOutbox,
     ) {
-        let end = self.partition(log).map_or(0, |known| known.end);
         let entries = match outcome {
             Ok(FileReply::Listed(entries)) => entries,
             Ok(_) => Vec::new(),
-            Err(error) => {
-                out.reply(ticket, Err(storage_error(error)));
-                return;
-            }
+            Err(error) => return out.reply(opening.ticket, Err(storage_error(error))),
         };
         let offsets = entries.iter().filter_map(|entry| match LogFile::parse(&entry.name) {
             Some(LogFile::Snapshot(offset)) => Some(offset),
             Some(LogFile::Segment(_) | LogFile::Index(_) | LogFile::Replacement(_)) | None => None,
         });
-        match offsets.filter(|offset| *offset <= end && !tried.contains(offset)).max() {
-            Some(offset) => self.read_snapshot(ticket, log, offset, tried, out),
+        let end = self.end_of(opening.log);
+        match offsets.filter(|offset| *offset <= end && !opening.tried.contains(offset)).max() {
+            Some(offset) => self.read_snapshot(opening, offset, out),
             None => {
-                self.place_snapshot(log, SnapshotPlace::None);
-                self.opened(ticket, log, None, out);
+                self.place_snapshot(opening.log, SnapshotPlace::None);
+                self.opened(&opening, None, out);
             }
         }
     }
@@ -153,44 +155,37 @@ impl Log {
             out.reply(ticket, Err(StorageError::Gone));
             return;
         }
+        let saving = Saving { ticket, log, offset: snapshot.offset, durable };
         let handle = self.files.new_handle();
-        let offset = snapshot.offset;
-        let path = layout::unfinished(&LogFile::Snapshot(offset).path(log));
+        let path = layout::unfinished(&LogFile::Snapshot(saving.offset).path(log));
         let commands = write_whole(handle, path, encode(&snapshot), durable);
-        self.sequence(
-            Lane::Background,
-            commands,
-            Then::SnapshotWritten { ticket, log, offset, durable },
-            out,
-        );
+        self.sequence(Lane::Background, commands, Then::SnapshotWritten(saving), out);
     }
 
     pub(crate) fn snapshot_written(
         &mut self,
-        ticket: Ticket,
-        (log, offset, durable): (LogId, i64, bool),
+        saving: Saving,
         outcome: Result<(), FileError>,
         out: &mut LogOutbox,
     ) {
         if let Err(error) = outcome {
-            out.reply(ticket, Err(storage_error(error)));
+            out.reply(saving.ticket, Err(storage_error(error)));
             return;
         }
-        let path = LogFile::Snapshot(offset).path(log);
+        let path = LogFile::Snapshot(saving.offset).path(saving.log);
         let mut commands = Vec::from([FileCommand::Rename { from: layout::unfinished(&path), to: path }]);
-        if durable {
+        if saving.durable {
             // The folder itself may be so new that its name is not on disk.
-            for path in [layout::log_folder(log), layout::TOPICS.into(), layout::ROOT.into()] {
+            for path in [layout::log_folder(saving.log), layout::TOPICS.into(), layout::ROOT.into()] {
                 commands.push(FileCommand::SyncFolder { path });
             }
         }
-        self.sequence(Lane::Background, commands, Then::SnapshotPlaced { ticket, log, offset }, out);
+        self.sequence(Lane::Background, commands, Then::SnapshotPlaced(saving), out);
     }
 
     pub(crate) fn snapshot_placed(
         &mut self,
-        ticket: Ticket,
-        (log, offset): (LogId, i64),
+        Saving { ticket, log, offset, .. }: Saving,
         outcome: Result<(), FileError>,
         out: &mut LogOutbox,
     ) {

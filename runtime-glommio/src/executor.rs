@@ -31,10 +31,7 @@ const NO_PREEMPTION: Duration = Duration::from_secs(24 * 3600);
 const AFTER_THE_RINGS: Duration = Duration::from_micros(1);
 
 /// Runs a shard on this thread until it has ended.
-pub(crate) fn run_shard<D: Drive>(
-    seat: Seat<D::Message>,
-    make_shard: impl FnOnce() -> D,
-) -> Result<(), RuntimeError> {
+pub(crate) fn run_shard<D: Drive>(drive: D, seat: Seat<D::Message>) -> Result<(), RuntimeError> {
     let shard = seat.shard;
     let executor = LocalExecutorBuilder::new(Placement::Unbound)
         .io_memory(IO_MEMORY)
@@ -52,7 +49,7 @@ pub(crate) fn run_shard<D: Drive>(
         })?;
         seat.on_post(move || button.ring());
         let wakes = Arc::new(Wakes::default());
-        let shard_loop = ShardLoop::new(make_shard(), seat, GlommioNetwork::new(wakes.clone()))?;
+        let shard_loop = ShardLoop::new(drive, seat, GlommioNetwork::new(wakes.clone()))?;
         let mut task = ShardTask { shard_loop, doorbell, wakes, woken: Vec::new(), alarm: None };
         poll_fn(|cx| task.poll(cx)).await;
         task.wakes.detach();

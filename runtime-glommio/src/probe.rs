@@ -1,10 +1,9 @@
 use std::time::Duration;
 
+use kelpgate_runtime::RuntimeError;
 use rustix::io::Errno;
 use rustix::io_uring::io_uring_params;
 use rustix::process::{Resource, getrlimit};
-
-use crate::Unavailable;
 
 /// glommio refuses to start below this.
 const LOCKED_MEMORY_MIN: u64 = 512 * 1024;
@@ -17,7 +16,7 @@ const GIVEN_BACK_WITHIN: Duration = Duration::from_millis(100);
 
 const USE_MIO: &str = "or use the mio runtime";
 
-pub(crate) fn probe() -> Result<(), Unavailable> {
+pub(crate) fn probe() -> Result<(), RuntimeError> {
     check_kernel(&rustix::system::uname().release().to_string_lossy())?;
     // None means unlimited.
     check_locked_memory(getrlimit(Resource::Memlock).current)?;
@@ -38,22 +37,22 @@ fn make_ring() -> Result<(), Errno> {
     unsafe { rustix::io_uring::io_uring_setup(4, &mut params) }.map(drop)
 }
 
-fn check_kernel(release: &str) -> Result<(), Unavailable> {
+fn check_kernel(release: &str) -> Result<(), RuntimeError> {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     if version >= KERNEL_MIN {
         return Ok(());
     }
     let (major, minor) = KERNEL_MIN;
-    Err(Unavailable {
+    Err(RuntimeError::Unavailable {
         cause: format!("the glommio runtime needs Linux {major}.{minor} and this is {release}"),
         remedy: format!("update the kernel, {USE_MIO}"),
     })
 }
 
-fn check_locked_memory(limit: Option<u64>) -> Result<(), Unavailable> {
+fn check_locked_memory(limit: Option<u64>) -> Result<(), RuntimeError> {
     match limit {
-        Some(limit) if limit < LOCKED_MEMORY_MIN => Err(Unavailable {
+        Some(limit) if limit < LOCKED_MEMORY_MIN => Err(RuntimeError::Unavailable {
             cause: format!(
                 "the limit on locked memory is {} KiB and io_uring needs {} KiB",
                 limit / 1024,
@@ -86,7 +85,7 @@ impl Facts {
     }
 }
 
-fn explain(errno: Errno, facts: &Facts) -> Unavailable {
+fn explain(errno: Errno, facts: &Facts) -> RuntimeError {
     let filtered = facts.seccomp.as_deref() == Some("2");
     let (cause, remedy) = match (errno, facts.disabled.as_deref()) {
         (Errno::PERM, Some("2")) => (
@@ -122,7 +121,7 @@ fn explain(errno: Errno, facts: &Facts) -> Unavailable {
         ),
         (other, _) => (format!("io_uring cannot be set up ({other})"), "look into the kernel's log".to_owned()),
     };
-    Unavailable { cause, remedy: format!("{remedy}, {USE_MIO}") }
+    RuntimeError::Unavailable { cause, remedy: format!("{remedy}, {USE_MIO}") }
 }
 
 #[cfg(test)]
@@ -134,6 +133,13 @@ mod tests {
             disabled: disabled.map(str::to_owned),
             seccomp: Some(seccomp.to_owned()),
             locked_memory: Some(8 << 20),
+        }
+    }
+
+    fn told(error: RuntimeError) -> (String, String) {
+        match error {
+            RuntimeError::Unavailable { cause, remedy } => (cause, remedy),
+            other => panic!("{other}"),
         }
     }
 
@@ -151,12 +157,9 @@ mod tests {
             (Errno::INVAL, facts(Some("0"), "0"), "cannot be set up", "log"),
         ];
         for (errno, facts, cause, remedy) in table {
-            let told = explain(errno, &facts);
-            assert!(told.cause.contains(cause), "{errno:?} {facts:?}: {told}");
-            assert!(
-                told.remedy.contains(remedy) && told.remedy.contains("mio"),
-                "{errno:?} {facts:?}: {told}"
-            );
+            let told = told(explain(errno, &facts));
+            assert!(told.0.contains(cause), "{errno:?} {facts:?}: {told:?}");
+            assert!(told.1.contains(remedy) && told.1.contains("mio"), "{errno:?} {facts:?}: {told:?}");
         }
     }
 
@@ -167,7 +170,7 @@ mod tests {
         {
             assert_eq!(check_kernel(release).is_ok(), good, "{release}");
         }
-        assert!(check_locked_memory(Some(64 << 10)).unwrap_err().cause.contains("64 KiB"));
+        assert!(told(check_locked_memory(Some(64 << 10)).unwrap_err()).0.contains("64 KiB"));
         assert!(check_locked_memory(Some(512 << 10)).is_ok());
         assert!(check_locked_memory(None).is_ok());
     }

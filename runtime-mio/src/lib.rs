@@ -10,65 +10,45 @@
 mod network;
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use kelpgate_runtime::{Seat, ShardLoop, Turn, run_node};
-use kelpgate_shard::{Drive, Level, ShardId};
+use kelpgate_runtime::{Seat, ShardLoop, Turn};
+use kelpgate_shard::Drive;
 use mio::event::Event;
 use mio::{Events, Poll, Waker};
 
-pub use kelpgate_runtime::{Options, RuntimeError, StopSignal};
+pub use kelpgate_runtime::{Options, Runtime, RuntimeError, StopSignal};
 
 use network::{MioNetwork, Ready, WAKE};
 
 /// Events taken from the poller at a time.
 const EVENTS: usize = 1024;
 
-/// Runs a node until it is asked to stop. `make_shard` is called once on the thread of each shard, so shards need not
-/// be `Send`; `on_listening` is called once, when every shard said `Action::Ready` and connections are accepted. Both
-/// are told the real addresses in the order of `options.listen`. `log` is called from the threads of the shards.
-///
-/// # Errors
-/// When the node cannot start, when a shard says that it cannot go on, and when a thread panics. All shards are
-/// stopped then, cleanly if they can within seconds.
-pub fn run<D, F>(
-    options: &Options,
-    make_shard: F,
-    on_listening: impl FnOnce(&[SocketAddr]),
-    stop: &StopSignal,
-    log: impl Fn(Level, &str) + Send + Sync + 'static,
-) -> Result<(), RuntimeError>
-where
-    D: Drive,
-    F: Fn(ShardId, &[SocketAddr]) -> D + Send + Sync + 'static,
-{
-    let run_shard = move |seat: Seat<D::Message>| {
-        let drive = make_shard(seat.shard, &seat.addresses);
-        run_shard(drive, seat)
-    };
-    run_node(options, run_shard, on_listening, stop, log)
-}
+/// epoll, kqueue: works everywhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Mio;
 
-fn run_shard<D: Drive>(drive: D, seat: Seat<D::Message>) -> Result<(), RuntimeError> {
-    let shard = seat.shard;
-    let start = |source| RuntimeError::Start { what: format!("the poller of shard {shard}"), source };
-    let mut poll = Poll::new().map_err(start)?;
-    let waker = Waker::new(poll.registry(), WAKE).map_err(start)?;
-    seat.on_post(move || wake(&waker));
-    let network = MioNetwork::new(poll.registry().try_clone().map_err(start)?);
-    let mut shard_loop = ShardLoop::new(drive, seat, network)?;
-    let mut events = Events::with_capacity(EVENTS);
-    loop {
-        let timeout = match shard_loop.turn() {
-            Turn::Again => Some(Duration::ZERO),
-            Turn::Wait(until) => until.map(|until| until.saturating_duration_since(Instant::now())),
-            Turn::Over => return Ok(()),
-        };
-        match poll.poll(&mut events, timeout) {
-            Ok(()) => events.iter().for_each(|event| note(&mut shard_loop, event)),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(source) => return Err(RuntimeError::Wait { shard, source }),
+impl Runtime for Mio {
+    fn run_shard<D: Drive>(drive: D, seat: Seat<D::Message>) -> Result<(), RuntimeError> {
+        let shard = seat.shard;
+        let start = |source| RuntimeError::Start { what: format!("the poller of shard {shard}"), source };
+        let mut poll = Poll::new().map_err(start)?;
+        let waker = Waker::new(poll.registry(), WAKE).map_err(start)?;
+        seat.on_post(move || wake(&waker));
+        let network = MioNetwork::new(poll.registry().try_clone().map_err(start)?);
+        let mut shard_loop = ShardLoop::new(drive, seat, network)?;
+        let mut events = Events::with_capacity(EVENTS);
+        loop {
+            let timeout = match shard_loop.turn() {
+                Turn::Again => Some(Duration::ZERO),
+                Turn::Wait(until) => until.map(|until| until.saturating_duration_since(Instant::now())),
+                Turn::Over => return Ok(()),
+            };
+            match poll.poll(&mut events, timeout) {
+                Ok(()) => events.iter().for_each(|event| note(&mut shard_loop, event)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => return Err(RuntimeError::Wait { shard, source }),
+            }
         }
     }
 }

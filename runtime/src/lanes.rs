@@ -81,11 +81,23 @@ impl<M> Drop for Lanes<M> {
     }
 }
 
+/// A write that a sync follows is told together with it: whoever asks for both waits for both, and the shard is woken
+/// once.
 fn carry_out<M>(jobs: &Receiver<Job>, files: &Files, mailbox: &Mailbox<M>) {
-    while let Ok((ticket, command)) = jobs.recv() {
+    let mut written = None;
+    let mut next = jobs.recv().ok();
+    while let Some((ticket, command)) = next {
         let outcome = files.execute(&command);
+        let writes = matches!(command, FileCommand::Write { .. });
         // What the command held (pieces to write) is let go before the shard hears of it and counts.
         drop(command);
-        mailbox.post(Delivery::File { ticket, outcome });
+        next = jobs.try_recv().ok();
+        let done = Delivery::File { ticket, outcome };
+        if writes && matches!(next, Some((_, FileCommand::Sync { .. }))) {
+            written = Some(done);
+            continue;
+        }
+        mailbox.post_all(written.take().into_iter().chain([done]));
+        next = next.or_else(|| jobs.recv().ok());
     }
 }

@@ -32,7 +32,7 @@ mod unsent;
 
 pub use error::RuntimeError;
 pub use network::{Accepted, Network, Readiness, Socket};
-pub use node::{Seat, run_node};
+pub use node::{Runtime, Seat};
 pub use options::Options;
 pub use shard_loop::{ShardLoop, Turn};
 pub use stop::StopSignal;

@@ -48,10 +48,16 @@ impl<M> Mailbox<M> {
 
     /// Adds a delivery. Only the first one since the last [`take`](Mailbox::take) wakes the shard.
     pub(crate) fn post(&self, delivery: Delivery<M>) {
+        self.post_all([delivery]);
+    }
+
+    /// Adds deliveries that are taken together.
+    pub(crate) fn post_all(&self, added: impl IntoIterator<Item = Delivery<M>>) {
         let was_empty = {
             let mut deliveries = self.lock();
-            deliveries.push(delivery);
-            deliveries.len() == 1
+            let was_empty = deliveries.is_empty();
+            deliveries.extend(added);
+            was_empty
         };
         if was_empty && let Some(wake) = self.shared.wake.get() {
             wake();

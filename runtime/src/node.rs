@@ -9,7 +9,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use kelpgate_files::Files;
-use kelpgate_shard::{Level, ShardId, StopReason};
+use kelpgate_shard::{Drive, Level, ShardId, StopReason};
 
 use crate::census::Census;
 use crate::clock::Clock;
@@ -85,12 +85,52 @@ impl<M: Send + 'static> Seat<M> {
     }
 }
 
-/// Runs a node: starts a thread per shard with `run_shard`, listens when all are ready, stops all when asked or when
-/// one fails. Returns when all threads have ended.
-///
-/// # Errors
-/// When it cannot start, when a shard cannot go on, and when a thread panics.
-pub fn run_node<M, R>(
+/// A way to wait and to use sockets: what makes one runtime differ from another.
+pub trait Runtime: 'static {
+    /// Asks the system whether this runtime works here. By default it does.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Unavailable`], with cause and remedy.
+    fn probe() -> Result<(), RuntimeError> {
+        Ok(())
+    }
+
+    /// Drives a shard on this thread until it has ended.
+    ///
+    /// # Errors
+    /// When it cannot go on.
+    fn run_shard<D: Drive>(drive: D, seat: Seat<D::Message>) -> Result<(), RuntimeError>;
+
+    /// Runs a node until it is asked to stop. `make_shard` is called once on the thread of each shard, so shards need not
+    /// be `Send`; `on_listening` is called once, when every shard said `Action::Ready` and connections are accepted. Both
+    /// are told the real addresses in the order of `options.listen`. `log` is called from the threads of the shards.
+    ///
+    /// # Errors
+    /// When the runtime does not work here, when the node cannot start, when a shard says that it cannot go on, and when
+    /// a thread panics. All shards are stopped then, cleanly if they can within seconds.
+    fn run<D, F>(
+        options: &Options,
+        make_shard: F,
+        on_listening: impl FnOnce(&[SocketAddr]),
+        stop: &StopSignal,
+        log: impl Fn(Level, &str) + Send + Sync + 'static,
+    ) -> Result<(), RuntimeError>
+    where
+        D: Drive,
+        F: Fn(ShardId, &[SocketAddr]) -> D + Send + Sync + 'static,
+    {
+        Self::probe()?;
+        let run_shard = move |seat: Seat<D::Message>| {
+            let drive = make_shard(seat.shard, &seat.addresses);
+            Self::run_shard(drive, seat)
+        };
+        run_node(options, run_shard, on_listening, stop, log)
+    }
+}
+
+/// Starts a thread per shard with `run_shard`, listens when all are ready, stops all when asked or when one fails.
+/// Returns when all threads have ended.
+fn run_node<M, R>(
     options: &Options,
     run_shard: R,
     on_listening: impl FnOnce(&[SocketAddr]),

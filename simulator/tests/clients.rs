@@ -29,7 +29,8 @@ const TOPIC: Str = Str::from_static("t0");
 /// Lets the clients work for some seconds, then tells them to finish; says how many answers of each kind there were.
 fn work(clients: Vec<Box<dyn Client>>, seconds: u64) -> BTreeMap<ApiKey, u64> {
     let mut random = Random::new(7);
-    let mut world = World::new(Swarm::calm(), check::all(), Transcript::default(), random.fork());
+    let mut world =
+        World::new(Swarm::calm(), check::all(&Swarm::calm()), Transcript::default(), random.fork());
     let properties = [
         ("group.initial.rebalance.delay.ms", "100"),
         ("group.min.session.timeout.ms", "500"),

@@ -16,6 +16,11 @@ pub struct Engine {
     pub fail_appends: Option<StorageError>,
     /// Every open from now on fails with this.
     pub fail_opens: Option<StorageError>,
+    /// Every step of a rewrite but its end from now on fails with this.
+    pub fail_rewrites: Option<StorageError>,
+    /// Steps of rewrites that were asked for, and reads.
+    pub rewrites: usize,
+    pub reads: usize,
 }
 
 #[derive(Debug, Default)]
@@ -24,6 +29,8 @@ struct StoredLog {
     end: i64,
     batches: Vec<StoredBatch>,
     snapshot: Option<Snapshot>,
+    /// What is kept of a run of segments that is being rewritten.
+    kept: Vec<StoredBatch>,
 }
 
 #[derive(Debug)]
@@ -31,6 +38,8 @@ struct StoredBatch {
     base: i64,
     last: i64,
     max_timestamp: i64,
+    /// Whether a segment begins with it.
+    rolls: bool,
     bytes: Bytes,
 }
 
@@ -62,7 +71,7 @@ impl Engine {
                 StorageReply::Opened(Opened {
                     start: log.start,
                     end: log.end,
-                    active: log.segment(),
+                    active: log.segments().pop(),
                     snapshot: log.snapshot.clone(),
                 })
             }
@@ -74,6 +83,7 @@ impl Engine {
                 StorageReply::Appended
             }
             StorageCommand::Read { log, from, until, max_bytes } => {
+                self.reads += 1;
                 StorageReply::Read(self.logs.entry(log).or_default().read(from, until, max_bytes))
             }
             StorageCommand::FindTime { log, from, until, at_least } => {
@@ -88,7 +98,7 @@ impl Engine {
                 StorageReply::FoundMaxTime(found.map(|batch| batch.bytes.clone()))
             }
             StorageCommand::Segments { log } => {
-                StorageReply::Segments(self.logs.entry(log).or_default().segment().into_iter().collect())
+                StorageReply::Segments(self.logs.entry(log).or_default().segments())
             }
             StorageCommand::Trim { log, start } => {
                 let log = self.logs.entry(log).or_default();
@@ -97,7 +107,17 @@ impl Engine {
                 log.batches.retain(|batch| batch.last >= start);
                 StorageReply::Trimmed
             }
-            StorageCommand::Rewrite { .. } => return Err(StorageError::Other("not in these tests".into())),
+            StorageCommand::Rewrite { log, segment, last, step } => {
+                self.rewrites += 1;
+                let log = self.logs.get_mut(&log).ok_or(StorageError::Gone)?;
+                match (step, &self.fail_rewrites) {
+                    (RewriteStep::Abandon, _) => log.kept.clear(),
+                    (RewriteStep::Keep(_) | RewriteStep::Commit, Some(error)) => return Err(error.clone()),
+                    (RewriteStep::Keep(pieces), None) => log.kept.extend(split(pieces, false)),
+                    (RewriteStep::Commit, None) => log.replace(segment, last),
+                }
+                StorageReply::Rewritten
+            }
             StorageCommand::SaveSnapshot { log, snapshot, durable: _ } => {
                 self.logs.entry(log).or_default().snapshot = Some(snapshot);
                 StorageReply::SnapshotSaved
@@ -119,18 +139,25 @@ impl Engine {
 impl StoredLog {
     fn append(&mut self, append: Append) {
         assert!(append.base_offset >= self.end, "offset {} below the end {}", append.base_offset, self.end);
-        let mut rest = append.batches.concat();
-        while !rest.is_empty() {
-            let length = 12 + i32::from_be_bytes(rest[8..12].try_into().unwrap()) as usize;
-            let bytes = rest.split_to(length);
-            let base = i64::from_be_bytes(bytes[..8].try_into().unwrap());
-            let last = base + i64::from(i32::from_be_bytes(bytes[23..27].try_into().unwrap()));
-            let max_timestamp = i64::from_be_bytes(bytes[35..43].try_into().unwrap());
-            assert!(base >= self.end, "a batch begins at {base}, below the end {}", self.end);
-            self.end = last + 1;
-            self.batches.push(StoredBatch { base, last, max_timestamp, bytes });
+        for batch in split(append.batches, append.roll) {
+            assert!(batch.base >= self.end, "a batch begins at {}, below the end {}", batch.base, self.end);
+            self.end = batch.last + 1;
+            self.batches.push(batch);
         }
         assert_eq!(self.end, append.last_offset + 1);
+    }
+
+    /// Puts what was kept in the place of a run of segments.
+    fn replace(&mut self, first: i64, last: i64) {
+        let segments = self.segments();
+        let end = segments.iter().find(|segment| segment.base_offset == last).expect("a segment").end_offset;
+        let begin = self.batches.partition_point(|batch| batch.base < first);
+        let after = self.batches.partition_point(|batch| batch.base < end);
+        let mut kept = std::mem::take(&mut self.kept);
+        if let Some(first) = kept.first_mut() {
+            first.rolls = true;
+        }
+        self.batches.splice(begin..after, kept);
     }
 
     fn within(&self, from: i64, until: i64) -> impl Iterator<Item = &StoredBatch> {
@@ -148,13 +175,38 @@ impl StoredLog {
         pieces
     }
 
-    fn segment(&self) -> Option<SegmentInfo> {
-        Some(SegmentInfo {
-            base_offset: self.batches.first()?.base,
-            end_offset: self.end,
-            bytes: self.batches.iter().map(|batch| batch.bytes.len() as u64).sum(),
-            max_timestamp: self.batches.iter().map(|batch| batch.max_timestamp).max()?,
-            first_timestamp: self.batches.first()?.max_timestamp,
-        })
+    /// The first batch begins a segment, and each that was appended so.
+    fn segments(&self) -> Vec<SegmentInfo> {
+        let mut segments: Vec<SegmentInfo> = Vec::new();
+        for batch in &self.batches {
+            if batch.rolls || segments.is_empty() {
+                segments.push(SegmentInfo {
+                    base_offset: batch.base,
+                    end_offset: batch.base,
+                    bytes: 0,
+                    max_timestamp: batch.max_timestamp,
+                    first_timestamp: batch.max_timestamp,
+                });
+            }
+            let segment = segments.last_mut().expect("one was begun");
+            segment.end_offset = batch.last + 1;
+            segment.bytes += batch.bytes.len() as u64;
+            segment.max_timestamp = segment.max_timestamp.max(batch.max_timestamp);
+        }
+        segments
     }
+}
+
+/// Batches one after the other; the first one rolls or not.
+fn split(pieces: Pieces, mut rolls: bool) -> Vec<StoredBatch> {
+    let (mut rest, mut batches) = (pieces.concat(), Vec::new());
+    while !rest.is_empty() {
+        let length = 12 + i32::from_be_bytes(rest[8..12].try_into().unwrap()) as usize;
+        let bytes = rest.split_to(length);
+        let base = i64::from_be_bytes(bytes[..8].try_into().unwrap());
+        let last = base + i64::from(i32::from_be_bytes(bytes[23..27].try_into().unwrap()));
+        let max_timestamp = i64::from_be_bytes(bytes[35..43].try_into().unwrap());
+        batches.push(StoredBatch { base, last, max_timestamp, rolls: std::mem::take(&mut rolls), bytes });
+    }
+    batches
 }

@@ -168,7 +168,7 @@ impl Check for Generations {
                 let each = answer.members.iter().all(|one| one.error_code == ErrorCode::NONE);
                 if whole && each {
                     group.left.extend(members.iter().cloned());
-                    members.iter().for_each(|member| drop(group.alive.remove(member)));
+                    group.alive.retain(|member, _| !members.contains(member));
                 }
                 Ok(())
             }

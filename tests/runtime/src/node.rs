@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use kelpgate_runtime_mio::{Options, RuntimeError, StopSignal};
+use kelpgate_runtime_glommio::Glommio;
+use kelpgate_runtime_mio::{Mio, Options, Runtime as _, RuntimeError, StopSignal};
 use kelpgate_shard::{Level, ShardId};
 use tempfile::TempDir;
 
@@ -95,12 +96,8 @@ impl Node {
                     move |level, text: &str| log.lock().expect("a log").push((level, text.to_owned()));
                 let make_shard = move |shard, _: &[SocketAddr]| make_shard(shard);
                 let outcome = match runtime {
-                    Runtime::Mio => {
-                        kelpgate_runtime_mio::run(&options, make_shard, on_listening, &stop, write)
-                    }
-                    Runtime::Glommio => {
-                        kelpgate_runtime_glommio::run(&options, make_shard, on_listening, &stop, write)
-                    }
+                    Runtime::Mio => Mio::run(&options, make_shard, on_listening, &stop, write),
+                    Runtime::Glommio => Glommio::run(&options, make_shard, on_listening, &stop, write),
                 };
                 let _ = ended.send(outcome);
             })

@@ -2,7 +2,8 @@
 
 use std::net::TcpListener;
 
-use kelpgate_runtime_mio::{Options, RuntimeError, StopSignal};
+use kelpgate_runtime_glommio::Glommio;
+use kelpgate_runtime_mio::{Mio, Options, Runtime as _, RuntimeError, StopSignal};
 use kelpgate_runtime_tests::{Echo, Node, Runtime, Shard, on_both_runtimes};
 use kelpgate_shard::Level;
 
@@ -13,8 +14,8 @@ fn run(runtime: Runtime, options: &Options) -> RuntimeError {
     let (make, told, log) =
         (|_, _: &[_]| Shard::new(Echo), |_: &[_]| panic!("it must not listen"), |_: Level, _: &str| {});
     match runtime {
-        Runtime::Mio => kelpgate_runtime_mio::run(options, make, told, &stop, log),
-        Runtime::Glommio => kelpgate_runtime_glommio::run(options, make, told, &stop, log),
+        Runtime::Mio => Mio::run(options, make, told, &stop, log),
+        Runtime::Glommio => Glommio::run(options, make, told, &stop, log),
     }
     .unwrap_err()
 }
