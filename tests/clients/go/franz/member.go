@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -59,11 +60,17 @@ func way(member *suite.Member) []kgo.Opt {
 	return options
 }
 
+// passes says whether an error goes away by itself: the server wants to be asked again, or is away.
+func passes(err error) bool {
+	var away *net.OpError
+	return kerr.IsRetriable(err) || errors.As(err, &away)
+}
+
 func poll(ctx context.Context, client *kgo.Client, member *suite.Member) error {
 	defer client.AllowRebalance()
 	fetches := client.PollFetches(ctx)
 	for _, failed := range fetches.Errors() {
-		if ctx.Err() == nil && !kerr.IsRetriable(failed.Err) {
+		if ctx.Err() == nil && !passes(failed.Err) {
 			return failed.Err
 		}
 	}
@@ -84,7 +91,7 @@ func poll(ctx context.Context, client *kgo.Client, member *suite.Member) error {
 	if err := client.CommitRecords(unlimited, records...); err != nil {
 		member.Note(err)
 		var refused *kerr.Error
-		if !errors.As(err, &refused) {
+		if !errors.As(err, &refused) && !passes(err) {
 			return err
 		}
 		return nil
