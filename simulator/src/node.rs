@@ -33,6 +33,9 @@ pub struct NodeOptions {
     pub sync: Sync,
 }
 
+/// Milliseconds since 1970 when a world begins, by a clock that is right.
+pub const WALL_START: i64 = 1_700_000_000_000;
+
 /// How a node's clock goes.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {

@@ -18,7 +18,7 @@ use crate::client::member::{Member, MemberOptions};
 use crate::client::producer::{Producer, ProducerOptions};
 use crate::client::reader::{Reader, ReaderOptions};
 use crate::faults::Swarm;
-use crate::node::{Clock, Node, NodeOptions};
+use crate::node::{Clock, Node, NodeOptions, WALL_START};
 use crate::random::Random;
 use crate::transcript::Transcript;
 use crate::world::World;
@@ -115,7 +115,7 @@ impl Plan {
         let options =
             NodeOptions { shards: self.shards, properties: self.properties.clone(), sync: Sync::Disk };
         let skew = random.within(0..=2 * self.swarm.skew) as i64 - self.swarm.skew as i64;
-        Node::new(options, Clock { skew, wall: 1_700_000_000_000 }, random.fork())
+        Node::new(options, Clock { skew, wall: WALL_START }, random.fork())
     }
 
     fn until_done(&self, world: &mut World) -> Result<(), Violation> {

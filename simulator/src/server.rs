@@ -31,7 +31,7 @@ use kelpgate_log::Sync;
 use crate::check::Violation;
 use crate::disk::Survives;
 use crate::faults::Swarm;
-use crate::node::{Clock, Node, NodeOptions, Phase};
+use crate::node::{Clock, Node, NodeOptions, Phase, WALL_START};
 use crate::random::Random;
 use crate::transcript::Transcript;
 use crate::world::World;
@@ -66,7 +66,7 @@ impl Default for ServerOptions {
             properties: BTreeMap::new(),
             advertised: ("node".into(), 9092),
             seed: 1,
-            wall_ms: 1_700_000_000_000,
+            wall_ms: WALL_START,
         }
     }
 }

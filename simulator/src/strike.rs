@@ -9,7 +9,7 @@ use crate::check::Violation;
 use crate::disk::Survives;
 use crate::faults::FaultKind;
 use crate::network::LinkId;
-use crate::node::{Node, NodeId, Phase};
+use crate::node::{Node, NodeId, Phase, WALL_START};
 use crate::random::Random;
 use crate::world::{Due, World};
 
@@ -112,8 +112,10 @@ impl World {
                 return self.carry_out(id, wants);
             }
             FaultKind::WallJump => {
-                let ms = self.random.within(0..=7_200_000) as i64 - 3_600_000;
-                self.nodes[id].clock.wall += ms;
+                // Less than an hour from what it should be: records of a later hour are refused
+                // (`message.timestamp.after.max.ms`).
+                let ms = self.random.within(0..=6_000_000) as i64 - 3_000_000;
+                self.nodes[id].clock.wall = WALL_START + ms;
             }
             FaultKind::FileErrors | FaultKind::FailedSync | FaultKind::FullDisk | FaultKind::SlowDisk => {
                 self.strike_disk(kind, id);

@@ -87,6 +87,9 @@ impl Check for Jepsen {
             Observation::Owns { partitions, .. } => {
                 self.next.retain(|(client, place), _| *client != seen.client || partitions.contains(place));
             }
+            Observation::Sought { place } => {
+                self.next.remove(&(seen.client, place.clone()));
+            }
             Observation::Lost { .. } => self.next.retain(|(client, _), _| *client != seen.client),
             Observation::TopicDeleted { node, topic } => {
                 let of = |place: &Place| (place.node, &place.topic) == (*node, topic);
