@@ -119,7 +119,7 @@ impl Crowd {
     /// So many members leave; returns when they have.
     pub fn leave(&mut self, count: usize) -> Result<(), Failure> {
         let leaving: Vec<usize> = self.places.keys().copied().take(count).collect();
-        let stays = |token| leaving.last().is_none_or(|last| token > *last);
+        let stays = |token: usize| leaving.last().is_none_or(|last| token > *last);
         self.until(|(token, place)| stays(token) || !place.connection.is_waiting())?;
         for token in &leaving {
             let Some(place) = self.places.get_mut(token) else { continue };
