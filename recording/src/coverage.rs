@@ -4,7 +4,7 @@
 //! of its file changed before its answer came. When a command that would change a file fails, what the disk holds is no
 //! longer known: from then on everything is stored as it was read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use kelpgate_shard::{FileCommand, FileError, FileHandle, FileReply, FileTicket};
 
@@ -13,10 +13,10 @@ use kelpgate_shard::{FileCommand, FileError, FileHandle, FileReply, FileTicket};
 pub struct Coverage {
     /// Files by path; one that is not here was not touched yet.
     paths: BTreeMap<String, u64>,
-    handles: HashMap<FileHandle, u64>,
-    files: HashMap<u64, Covered>,
+    handles: BTreeMap<FileHandle, u64>,
+    files: BTreeMap<u64, Covered>,
     next: u64,
-    asked: HashMap<FileTicket, Asked>,
+    asked: BTreeMap<FileTicket, Asked>,
     trusted: bool,
 }
 
@@ -24,10 +24,10 @@ impl Default for Coverage {
     fn default() -> Coverage {
         Coverage {
             paths: BTreeMap::new(),
-            handles: HashMap::new(),
-            files: HashMap::new(),
+            handles: BTreeMap::new(),
+            files: BTreeMap::new(),
             next: 0,
-            asked: HashMap::new(),
+            asked: BTreeMap::new(),
             trusted: true,
         }
     }
@@ -141,7 +141,7 @@ impl Coverage {
         self.next += 1;
         self.paths.insert(path.to_owned(), self.next);
         if self.files.len() > 2 * (self.paths.len() + self.handles.len()) + 64 {
-            let reachable: std::collections::HashSet<u64> =
+            let reachable: BTreeSet<u64> =
                 self.paths.values().chain(self.handles.values()).copied().collect();
             self.files.retain(|file, _| reachable.contains(file));
         }

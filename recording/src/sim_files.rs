@@ -1,6 +1,6 @@
 //! The files that a shard writes during a replay, in memory: what reads of the recording refer to.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use kelpgate_shard::{FileCommand, FileHandle, FileTicket, Pieces};
@@ -9,10 +9,10 @@ use kelpgate_shard::{FileCommand, FileHandle, FileTicket, Pieces};
 #[derive(Debug, Default)]
 pub struct SimFiles {
     paths: BTreeMap<String, u64>,
-    handles: HashMap<FileHandle, u64>,
-    files: HashMap<u64, Written>,
+    handles: BTreeMap<FileHandle, u64>,
+    files: BTreeMap<u64, Written>,
     next: u64,
-    reads: HashMap<FileTicket, (u64, u64)>,
+    reads: BTreeMap<FileTicket, (u64, u64)>,
 }
 
 /// Bytes of one file, in runs that neither touch nor overlap, by where they begin.
@@ -94,7 +94,7 @@ impl SimFiles {
     /// Lets go of what no name and no handle leads to. Reads under way of such a file had been given their handle.
     fn forget_unreachable(&mut self) {
         let reads = self.reads.values().map(|(file, _)| file);
-        let reachable: std::collections::HashSet<u64> =
+        let reachable: BTreeSet<u64> =
             self.paths.values().chain(self.handles.values()).chain(reads).copied().collect();
         self.files.retain(|file, _| reachable.contains(file));
     }
