@@ -135,7 +135,7 @@ mutants! {
 
     // The start of the log, and topics.
 
-    /// DeleteRecords up to the high watermark takes records too that are on their way to the disk (KIP-107).
+    /// DeleteRecords takes an offset above the high watermark and puts the log's start there (KIP-107 has it refused).
     DeleteRecordsPassesHighWatermark,
     /// A restart forgets how far records were deleted (KAFKA-16146).
     LogStartGoesBack,

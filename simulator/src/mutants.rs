@@ -139,3 +139,25 @@ impl fmt::Display for Hunt {
 /// What stands above those lines.
 const HEADING: &str =
     "| bug | what is broken | seeds | found by | seconds |\n| --- | --- | ---: | --- | ---: |";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hunts(seeds: &[Option<u64>]) -> Vec<Hunt> {
+        let violation = Violation { check: "", what: String::new() };
+        let one = |seed: &Option<u64>| Hunt {
+            mutant: Mutant::ALL[0],
+            found: seed.map(|seed| Found { seed, violation: violation.clone() }),
+            took: Duration::ZERO,
+        };
+        seeds.iter().map(one).collect()
+    }
+
+    #[test]
+    fn what_is_not_found_counts_as_more_than_any_number_of_seeds() {
+        assert_eq!(median(&hunts(&[Some(9), None, Some(1)])), Some(9));
+        assert_eq!(median(&hunts(&[Some(9), None, None])), None);
+        assert_eq!(median(&[]), None);
+    }
+}

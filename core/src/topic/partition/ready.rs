@@ -194,9 +194,9 @@ impl Ready {
         asker: Asker,
         offset: i64,
     ) {
-        let highest =
-            if is_on(Mutant::DeleteRecordsPassesHighWatermark) { self.end } else { self.high_watermark };
-        let target = if offset == -1 { highest } else { offset };
+        let passes = is_on(Mutant::DeleteRecordsPassesHighWatermark);
+        let highest = if passes { i64::MAX } else { self.high_watermark };
+        let target = if offset == -1 { self.high_watermark } else { offset };
         let refused = if !config.cleanup_policy.delete && config.cleanup_policy.compact {
             Some(ErrorCode::POLICY_VIOLATION)
         } else if target < 0 || target > highest {
