@@ -330,7 +330,10 @@ impl Node {
             wants.push(Want::Work { shard, lane });
         }
         let outcome: Result<FileReply, FileError> = match error {
-            Some(error) => Err(error),
+            Some(error) => {
+                self.disk.fail(command, &mut self.random);
+                Err(error)
+            }
             None => self.disk.execute(command),
         };
         self.tell(now, shard, Event::File { ticket, outcome }, wants);

@@ -127,6 +127,16 @@ impl SimDisk {
         }
     }
 
+    /// A command fails, but not before some of it was done: of a write any beginning may be in the file, even all of it.
+    pub fn fail(&mut self, command: FileCommand, random: &mut Random) {
+        if let FileCommand::Write { handle, at, pieces } = command {
+            let bytes = pieces.concat();
+            let done = if random.chance(3) { bytes.len() } else { random.below(bytes.len() + 1) };
+            // Without room, or a file, nothing was.
+            let _ = self.change(handle, Change::Write { at: at as usize, bytes: bytes[..done].to_vec() });
+        }
+    }
+
     /// The process is gone.
     pub fn close_all(&mut self) {
         self.open.clear();
