@@ -26,6 +26,9 @@ struct Cli {
 enum Command {
     /// Run seeds: many, with a table at the end, or one, step by step if wanted.
     Run(Run),
+    /// Put known bugs in, one at a time, and count the seeds until a check notices.
+    #[cfg(feature = "mutants")]
+    Mutants(kelpgate_simulator::mutants::Options),
 }
 
 #[derive(Debug, Args)]
@@ -47,6 +50,10 @@ struct Run {
     shrink: usize,
     #[command(flatten)]
     reduction: Reduction,
+    /// With this bug in.
+    #[cfg(feature = "mutants")]
+    #[arg(long)]
+    mutant: Option<kelpgate_core::mutant::Mutant>,
 }
 
 fn parse_seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
@@ -56,15 +63,26 @@ fn parse_seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
 }
 
 fn main() -> ExitCode {
-    let Cli { command: Command::Run(run) } = Cli::parse();
+    let Cli { command } = Cli::parse();
     // A panic is a violation like others, and told like others.
     std::panic::set_hook(Box::new(|_| {}));
-    let good = match (&run.seeds, run.seed) {
-        (Some(seeds), _) => seeds::run(seeds.clone(), &run.reduction, run.jobs, run.shrink),
-        (None, Some(seed)) => one(seed, &run),
-        (None, None) => unreachable!("one of the two is required"),
+    let good = match command {
+        Command::Run(run) => run_seeds(&run),
+        #[cfg(feature = "mutants")]
+        Command::Mutants(options) => kelpgate_simulator::mutants::run(&options),
     };
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs many seeds or one; says whether every promise was kept.
+fn run_seeds(run: &Run) -> bool {
+    #[cfg(feature = "mutants")]
+    kelpgate_core::mutant::select(run.mutant);
+    match (&run.seeds, run.seed) {
+        (Some(seeds), _) => seeds::run(seeds.clone(), &run.reduction, run.jobs, run.shrink),
+        (None, Some(seed)) => one(seed, run),
+        (None, None) => unreachable!("one of the two is required"),
+    }
 }
 
 /// Runs one seed; says whether every promise was kept.
