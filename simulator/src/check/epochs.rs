@@ -151,11 +151,10 @@ impl Check for Epochs {
     }
 
     fn turned(&mut self, _: Instant, id: NodeId, node: &Node, _: usize) -> Verdict {
-        if !self.sessions.contains_key(&id) {
+        self.sessions.entry(id).or_insert_with(|| {
             let set = node.options.properties.get("group.consumer.session.timeout.ms");
-            let set = set.and_then(|ms| ms.parse().ok()).map(Duration::from_millis);
-            self.sessions.insert(id, set.unwrap_or(SESSION));
-        }
+            set.and_then(|ms| ms.parse().ok()).map_or(SESSION, Duration::from_millis)
+        });
         Ok(())
     }
 }

@@ -15,6 +15,9 @@ use crate::history::{Membership, Observation, Op, Outcome, Place};
 use crate::network::LinkId;
 use crate::node::{Node, NodeId, Phase};
 
+/// The group that a member asked to join, and the topics it wants if it names them.
+type Joining = (NodeId, Str, Option<BTreeSet<Str>>);
+
 /// What members say of themselves, and what they want.
 #[derive(Debug, Default)]
 pub struct Settled {
@@ -24,7 +27,7 @@ pub struct Settled {
     /// Offsets that were committed while the group had a member, as it has had since.
     committed: BTreeMap<(NodeId, Str), BTreeSet<TopicPartition>>,
     commits: BTreeMap<Op, (NodeId, Str, Vec<Place>)>,
-    joining: BTreeMap<(LinkId, i32), (NodeId, Str, Option<BTreeSet<Str>>)>,
+    joining: BTreeMap<(LinkId, i32), Joining>,
     /// Partitions of topics.
     topics: BTreeMap<(NodeId, Str), i32>,
 }

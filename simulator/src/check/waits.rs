@@ -26,6 +26,9 @@ const BAD_CONNECTION: Duration = Duration::from_secs(11);
 /// How long a node takes to be back.
 const BACK: Duration = Duration::from_secs(6);
 
+/// Topic, partition and bytes of an append.
+type Appended = (Str, i32, usize);
+
 /// Compares how long fetches take with how long they may.
 #[derive(Debug)]
 pub struct Waits {
@@ -34,7 +37,7 @@ pub struct Waits {
     slow_readers: bool,
     under_way: BTreeMap<(LinkId, i32), Fetch>,
     /// Produce requests under way: what they append to, with how many bytes.
-    produce: BTreeMap<(LinkId, i32), Vec<(Str, i32, usize)>>,
+    produce: BTreeMap<(LinkId, i32), Vec<Appended>>,
     /// What was acknowledged lately, with all its bytes, so that a fetch of any offset below must have been woken.
     acknowledged: BTreeMap<(NodeId, Str, i32), Acknowledged>,
     /// From then on nothing is wrong.
@@ -253,7 +256,7 @@ fn bytes_of(answer: &FetchResponse) -> usize {
     partitions.filter_map(|data| data.records.as_ref()).map(|records| records.len()).sum()
 }
 
-fn appends(request: &ProduceRequest) -> Vec<(Str, i32, usize)> {
+fn appends(request: &ProduceRequest) -> Vec<Appended> {
     let topics = request.topic_data.iter();
     let all = topics.flat_map(|topic| {
         topic.partition_data.iter().map(|one| {

@@ -167,8 +167,8 @@ impl Committed {
 
     /// Each offset that is there for certain was told, or has a reason not to be.
     pub fn none_is_missing(&self, now: Moment, was_told: impl Fn(&Name) -> bool) -> Verdict {
-        let untold = self.registers.keys().filter(|register| !was_told(register));
-        untold.map(|register| self.may_be(register, NONE, now)).collect()
+        let mut untold = self.registers.keys().filter(|register| !was_told(register));
+        untold.try_for_each(|register| self.may_be(register, NONE, now))
     }
 
     fn is_forgotten(&self, write: &Write) -> bool {
