@@ -146,6 +146,28 @@ fn without_manifests_segments_are_read() {
     }
 }
 
+/// A gap behind a batch hides that its offset was changed, but not that it came to lie in the next segment. Taken for true,
+/// that offset kept everything behind it from being found.
+#[test]
+fn without_manifests_a_segment_ends_where_the_next_begins() {
+    let mut node = Node::start(SimDisk::default(), 1, 5, config);
+    let log = log_id(0);
+    for next in [append(0, 3, 1, BODY), append(6, 3, 2, BODY), rolling(9, 3, 3, BODY)] {
+        let appended = node.run(log, StorageCommand::Append { log, append: next });
+        assert_eq!(appended, Ok(StorageReply::Appended));
+    }
+    let mut disk = node.stop();
+    let files = disk.files();
+    files.keys().filter(|path| path.starts_with("manifest/")).for_each(|path| disk.lose(path));
+    disk.damage(&segment(0, 0), 4, &[3]);
+    let mut node = Node::start(disk, 1, 6, config);
+    let next = append(12, 3, 4, BODY);
+    assert_eq!(node.run(log, StorageCommand::Append { log, append: next }), Ok(StorageReply::Appended));
+    let mut node = Node::start(node.stop(), 1, 7, config);
+    let whole = |base: i64, time| append(base, 3, time, BODY).batches.concat();
+    assert_eq!(node.read(log, 6), Ok([whole(6, 2), whole(9, 3), whole(12, 4)].concat()));
+}
+
 #[test]
 fn a_torn_tail_is_cut_when_there_is_no_manifest() {
     let mut disk = filled().stop();

@@ -37,9 +37,9 @@ pub(super) fn log(
     for (at, base) in names.iter().enumerate() {
         let (handle, len) =
             files.open(LogFile::Segment(*base).path(log), false).doing("opening a segment")?;
-        let mut segment = scan_segment(files, handle, *base, len)?;
-        files.close(handle).doing("closing a segment")?;
         let next = names.get(at + 1).copied();
+        let mut segment = scan_segment(files, handle, (*base, next.unwrap_or(i64::MAX)), len)?;
+        files.close(handle).doing("closing a segment")?;
         if let Some(next) = next {
             segment.info.end_offset = segment.info.end_offset.max(next);
         }
@@ -79,11 +79,12 @@ struct Scanned {
     damage: Vec<Damage>,
 }
 
-/// Reads a segment batch by batch; where there is none it looks for the next good one.
+/// Reads a segment batch by batch; where there is none it looks for the next good one. Its offsets are from `base` on and
+/// below `end`, where the next segment begins.
 fn scan_segment(
     files: &mut Files<'_, impl Disk>,
     handle: FileHandle,
-    base: i64,
+    (base, end): (i64, i64),
     len: u64,
 ) -> Result<Scanned, RecoveryError> {
     let info = SegmentInfo {
@@ -94,7 +95,7 @@ fn scan_segment(
         first_timestamp: -1,
     };
     let mut scanned = Scanned { info, damage: Vec::new() };
-    let mut window = Window { handle, len, at: 0, bytes: Bytes::new() };
+    let mut window = Window { handle, len, end, at: 0, bytes: Bytes::new() };
     let (mut position, mut before) = (0, Before::offset(base));
     let mut first = true;
     while position < len {
@@ -129,6 +130,8 @@ fn scan_segment(
 struct Window {
     handle: FileHandle,
     len: u64,
+    /// Offsets of its batches are below this.
+    end: i64,
     at: u64,
     bytes: Bytes,
 }
@@ -165,6 +168,10 @@ impl Window {
         };
         if header.base_offset < before.offset {
             return Ok(Err(BatchError::Header("it goes back behind the one before")));
+        }
+        // The offset lies outside the checksum, and a gap behind it hides that it was changed.
+        if header.end_offset() > self.end {
+            return Ok(Err(BatchError::Header("its offsets are those of another segment")));
         }
         if header.size as u64 > self.len - position {
             return Ok(Err(BatchError::Cut { needed: header.size }));
