@@ -1,6 +1,6 @@
 //! Every request is answered once, in its turn; in the end, only fetches wait that may.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kelpgate_core::protocol::{ApiKey, Request};
@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Answers {
     /// Requests that may wait, and for how long.
     waiting: BTreeMap<(LinkId, i32), Duration>,
+    /// Connections from before healing: one that was silenced stays silent, and who died may have left it open.
+    old: BTreeSet<LinkId>,
 }
 
 impl Check for Answers {
@@ -32,7 +34,10 @@ impl Check for Answers {
         }
     }
 
-    fn asked(&mut self, _: Seen, link: LinkId, sent: &Sent, request: &Request) {
+    fn asked(&mut self, seen: Seen, link: LinkId, sent: &Sent, request: &Request) {
+        if !seen.healed {
+            self.old.insert(link);
+        }
         let waits = match request {
             Request::Fetch(fetch) => fetch.max_wait_ms,
             Request::JoinGroup(join) => join.rebalance_timeout_ms.max(join.session_timeout_ms),
@@ -44,13 +49,14 @@ impl Check for Answers {
 
     fn lost(&mut self, _: Seen, link: LinkId) {
         self.waiting.retain(|(of, _), _| *of != link);
+        self.old.remove(&link);
     }
 
     fn ended(&mut self, end: End<'_>) -> Verdict {
         for (client, seat) in end.seats.iter().enumerate() {
             // Whatever waits behind one that may wait may wait as long.
             let mut longest: BTreeMap<LinkId, Duration> = BTreeMap::new();
-            for (link, sent) in seat.unanswered() {
+            for (link, sent) in seat.unanswered().filter(|(link, _)| !self.old.contains(link)) {
                 let own = self.waiting.get(&(link, sent.correlation_id)).copied().unwrap_or_default();
                 let may = longest.entry(link).or_default();
                 *may = (*may).max(own);

@@ -13,6 +13,7 @@ use kelpgate_core::time::Instant;
 use super::{Check, Seen, Verdict};
 use crate::client::Sent;
 use crate::disk::Survives;
+use crate::faults::FaultKind;
 use crate::history::ClientId;
 use crate::network::LinkId;
 use crate::node::{Node, NodeId};
@@ -27,6 +28,8 @@ type GroupName = (NodeId, Str);
 pub struct Generations {
     groups: BTreeMap<GroupName, Group>,
     under_way: BTreeMap<(LinkId, i32), Asked>,
+    /// Nodes whose disk has failed: their coordinators may read their logs back at any moment, as after a restart.
+    troubled: BTreeSet<NodeId>,
 }
 
 #[derive(Debug, Default)]
@@ -80,6 +83,14 @@ impl Group {
     fn newest(&self) -> i32 {
         let told = self.generations.iter().rev().find(|(_, known)| known.told);
         told.map_or(-1, |(generation, _)| *generation)
+    }
+
+    /// A generation that nobody was given a part of may not be written down, and its number is used again.
+    fn keep_what_lasts(&mut self) {
+        self.alive.clear();
+        for generation in self.generations.values_mut().filter(|generation| !generation.lasting) {
+            (generation.told, generation.leader, generation.members) = (false, None, None);
+        }
     }
 
     /// Whether another member was heard of so lately that the group cannot have been empty since.
@@ -137,11 +148,23 @@ impl Check for Generations {
         self.under_way.insert((link, sent.correlation_id), asked);
     }
 
+    fn struck(&mut self, _: Instant, kind: FaultKind, id: NodeId) {
+        if matches!(kind, FaultKind::FileErrors | FaultKind::FailedSync | FaultKind::FullDisk) {
+            self.troubled.insert(id);
+        }
+    }
+
     fn answered(&mut self, seen: Seen, link: LinkId, sent: &Sent, response: &Response) -> Verdict {
+        let troubled = self.troubled.contains(&seen.node);
         let Some(asked) = self.under_way.remove(&(link, sent.correlation_id)) else { return Ok(()) };
         let Some(group) = self.groups.get_mut(&asked.group).filter(|group| !group.bridged) else {
             return Ok(());
         };
+        let mut asked = asked;
+        if troubled {
+            group.keep_what_lasts();
+            asked.newest = asked.newest.min(group.newest());
+        }
         let verdict = match (&asked.what, response) {
             (What::Join { member, is_static, left, patience }, Response::JoinGroup(answer)) => {
                 group.patience.insert(answer.member_id.detach(), *patience);
@@ -182,12 +205,8 @@ impl Check for Generations {
     }
 
     fn went_down(&mut self, _: Instant, id: NodeId, _: &Node, _: Survives) {
-        // A generation that nobody was given a part of is not written down, and its number is used again.
         for (_, group) in self.groups.iter_mut().filter(|((node, _), _)| *node == id) {
-            group.alive.clear();
-            for generation in group.generations.values_mut().filter(|generation| !generation.lasting) {
-                (generation.told, generation.leader, generation.members) = (false, None, None);
-            }
+            group.keep_what_lasts();
         }
     }
 }
