@@ -124,13 +124,15 @@ impl Partition {
         let Some(sending) = self.find(&batch) else {
             return Err(format!("nobody sent the batch at {base}..={last_offset}"));
         };
-        sending.places.push(base);
-        if sending.places.len() > sending.copies() {
+        if sending.places.len() >= sending.copies() {
             let (sends, places) = (sending.sends, &sending.places);
-            return Err(format!("a batch that was sent {sends} times is stored at {places:?}"));
+            return Err(format!("a batch that was sent {sends} times is stored at {places:?} and at {base}"));
         }
         let bytes = sending.bytes.clone();
         self.in_sequence(base, &batch)?;
+        if let Some(sending) = self.find(&batch) {
+            sending.places.push(base);
+        }
         self.stored.insert(base, Stored { last_offset, bytes, firm });
         Ok(())
     }
