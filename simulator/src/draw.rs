@@ -227,7 +227,8 @@ fn draw_classic(random: &mut Random, mix: Mix, is_static: bool, topics: Vec<Str>
         sync: random.within(oldest(3)..=5) as i16,
         heartbeat: random.within(oldest(3)..=4) as i16,
         leave: random.within(0..=5) as i16,
-        embedded: random.within(1..=3) as i16,
+        // Below version 3 a member cannot be in a group with those of KIP-848.
+        embedded: if mix == Mix::Both { 3 } else { random.within(1..=3) as i16 },
     }
 }
 

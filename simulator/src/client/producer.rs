@@ -119,8 +119,11 @@ impl Producer {
 
     /// Something new to send, now and then.
     fn hand_over(&mut self, cx: &mut Context<'_>) {
-        if self.healed || self.due > cx.now || matches!(self.identity, Identity::Wanted | Identity::Asked) {
+        if self.healed || matches!(self.identity, Identity::Wanted | Identity::Asked) {
             return;
+        }
+        if self.due > cx.now {
+            return cx.wake_in(self.due.saturating_since(cx.now));
         }
         let pause = cx.random.time(Duration::ZERO..=self.options.pause * 2);
         self.due = cx.now + pause;
@@ -200,7 +203,7 @@ impl Producer {
                 self.topics_known = false;
                 continue;
             };
-            let Some((op, data)) = self.next_batch(cx.now, &place) else { continue };
+            let Some((op, data)) = self.next_batch(cx, &place) else { continue };
             match topics.last_mut() {
                 Some(last) if last.name == place.topic => last.partition_data.push(data),
                 Some(_) | None => topics.push(TopicProduceData {
@@ -235,10 +238,11 @@ impl Producer {
     }
 
     /// The first batch of a partition that is not on its way, if it has waited long enough; it is on its way now.
-    fn next_batch(&mut self, now: Instant, place: &Place) -> Option<(Op, PartitionProduceData)> {
+    fn next_batch(&mut self, cx: &mut Context<'_>, place: &Place) -> Option<(Op, PartitionProduceData)> {
         let queue = self.batches.get_mut(place)?;
         let batch = queue.iter_mut().find(|batch| !batch.on_its_way)?;
-        if batch.not_before > now {
+        if batch.not_before > cx.now {
+            cx.wake_in(batch.not_before.saturating_since(cx.now));
             return None;
         }
         batch.on_its_way = true;

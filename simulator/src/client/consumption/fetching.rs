@@ -125,9 +125,9 @@ impl Consumption {
                 part.confirmed |= fetching.healed;
             }
         }
-        if anything && !self.healed {
-            let work = cx.random.time(Duration::ZERO..=self.options.work * 2);
-            self.busy_until = cx.now + work;
+        if anything {
+            let mean = if self.healed { Duration::ZERO } else { self.options.work };
+            self.busy_until = cx.now + cx.random.time(Duration::ZERO..=mean * 2);
         } else if cx.now.saturating_since(fetching.at) < REST {
             self.rest_until = self.rest_until.max(cx.now + REST);
         }

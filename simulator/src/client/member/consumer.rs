@@ -258,8 +258,11 @@ impl Consumer {
     fn refused(&mut self, base: &mut Base, cx: &mut Context<'_>, error: ErrorCode) {
         self.told = None;
         match error {
-            ErrorCode::FENCED_MEMBER_EPOCH | ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::GROUP_ID_NOT_FOUND => {
+            ErrorCode::FENCED_MEMBER_EPOCH | ErrorCode::UNKNOWN_MEMBER_ID => self.lose(base, cx),
+            // It is gone, or is one of the classic protocol: it comes again, but not at once.
+            ErrorCode::GROUP_ID_NOT_FOUND => {
                 self.lose(base, cx);
+                base.pause(cx);
             }
             error if base.is_coordinators(cx, error) => {}
             // Another holds its instance id, or has just let go of it: it is another member from now on.
