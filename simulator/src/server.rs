@@ -10,7 +10,7 @@
 //!
 //! let mut server = TestServer::start(ServerOptions::default()).unwrap();
 //! let mut client = server.connect().unwrap();
-//! let Response::ApiVersions(answer) = client.ask(&mut server, 3, ApiVersionsRequest::default()).unwrap() else {
+//! let Response::ApiVersions(answer) = client.ask(&mut server, 2, ApiVersionsRequest::default()).unwrap() else {
 //!     panic!("another answer")
 //! };
 //! assert!(!answer.api_keys.is_empty());

@@ -412,6 +412,8 @@ impl Disk for SimDisk {
 
 fn apply(contents: &mut Vec<u8>, change: Change) {
     match change {
+        // Writing nothing does not make a file longer, wherever that is.
+        Change::Write { bytes, .. } if bytes.is_empty() => {}
         Change::Write { at, bytes } => {
             if contents.len() < at + bytes.len() {
                 contents.resize(at + bytes.len(), 0);

@@ -70,7 +70,7 @@ impl Partition {
     /// A producer sends a batch. Says how many times it has been sent now.
     pub fn sent(&mut self, bytes: &Bytes) -> usize {
         let Ok(batch) = Batch::first(bytes) else { return 0 };
-        self.records_sent += i64::from(batch.record_count());
+        self.records_sent = self.records_sent.saturating_add(i64::from(batch.record_count()));
         let same = self.sent.entry(batch.crc()).or_default();
         if let Some(sending) = same.iter_mut().find(|sending| sending.is(&batch)) {
             sending.sends += 1;
