@@ -17,6 +17,13 @@ pub struct Place {
     pub partition: i32,
 }
 
+impl Place {
+    /// Whether it is a partition of this topic.
+    pub fn is_of(&self, node: NodeId, topic: &Str) -> bool {
+        self.node == node && self.topic == *topic
+    }
+}
+
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}-{}", self.node, self.topic, self.partition)

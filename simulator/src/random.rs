@@ -45,11 +45,6 @@ impl Random {
         one_in > 0 && self.below(one_in) == 0
     }
 
-    /// True so many times in a million.
-    pub fn per_million(&mut self, times: u32) -> bool {
-        self.0.u32(..1_000_000) < times
-    }
-
     /// One of these.
     ///
     /// # Panics

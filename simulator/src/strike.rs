@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kelpgate_log::file::{FileCommand, FileError, Lane};
+use kelpgate_log::file::{FileError, Lane};
 
 use crate::check::Violation;
 use crate::disk::Survives;
@@ -30,8 +30,8 @@ impl Disks {
         !self.touched
     }
 
-    /// What the system says instead of carrying this out.
-    pub fn error(&mut self, id: NodeId, _command: &FileCommand) -> Option<FileError> {
+    /// What the system says instead of carrying out a node's next command.
+    pub fn error(&mut self, id: NodeId) -> Option<FileError> {
         let left = self.failing.get_mut(&id)?;
         *left = left.checked_sub(1)?;
         Some(FileError::Other("input/output error".into()))

@@ -357,7 +357,7 @@ impl World {
 
     fn work(&mut self, id: NodeId, shard: usize, lane: Lane) -> Result<(), Violation> {
         let Some(command) = self.nodes[id].next_command(shard, lane) else { return Ok(()) };
-        let error = self.disks.error(id, command);
+        let error = self.disks.error(id);
         let line = if self.transcript.is_read() { told(command) } else { String::new() };
         let mut wants = Vec::new();
         if self.nodes[id].work(self.now, shard, lane, error.clone(), &mut wants).is_some() {

@@ -6,10 +6,11 @@ use kelpgate_core::protocol::{Request, Str};
 use kelpgate_core::time::Instant;
 use kelpgate_log::Sync;
 
+use super::sends::{Acknowledged, Sends};
 use super::{Check, End, Seen, Verdict};
 use crate::client::Sent;
 use crate::disk::Survives;
-use crate::history::{Observation, Op, Outcome, Place};
+use crate::history::{Observation, Place};
 use crate::model::Kept;
 use crate::network::LinkId;
 use crate::node::{Node, NodeId};
@@ -19,16 +20,9 @@ use crate::payload::Value;
 #[derive(Debug, Default)]
 pub struct Durable {
     partitions: BTreeMap<Place, Known>,
-    under_way: BTreeMap<Op, Batch>,
+    sends: Sends,
     /// Topics of which compaction leaves the last record of each key.
     compacted: BTreeSet<Str>,
-}
-
-#[derive(Debug)]
-struct Batch {
-    place: Place,
-    values: Vec<Value>,
-    acks: i16,
 }
 
 #[derive(Debug, Default)]
@@ -66,21 +60,11 @@ impl Check for Durable {
     }
 
     fn observed(&mut self, seen: Seen, what: &Observation) -> Verdict {
+        if let Some(Acknowledged { place, values, by_all }) = self.sends.observed(what) {
+            let known = self.partitions.entry(place).or_default();
+            known.acknowledged.extend(values.into_iter().map(|(offset, value)| (offset, (value, by_all))));
+        }
         match what {
-            Observation::Sent { op, place, values, acks, .. } => {
-                let batch = Batch { place: place.clone(), values: values.clone(), acks: *acks };
-                self.under_way.insert(*op, batch);
-            }
-            Observation::SendEnded { op, outcome } => {
-                let Some(Batch { place, values, acks }) = self.under_way.remove(op) else { return Ok(()) };
-                let Outcome::Done(base) = *outcome else { return Ok(()) };
-                if base >= 0 {
-                    let known = self.partitions.entry(place).or_default();
-                    known
-                        .acknowledged
-                        .extend((base..).zip(values.into_iter().map(|value| (value, acks == -1))));
-                }
-            }
             Observation::Polled(polled) if seen.healed => {
                 let known = self.partitions.entry(polled.place.clone()).or_default();
                 known.audited |= polled.position <= polled.log_start.max(0);
@@ -92,9 +76,7 @@ impl Check for Durable {
                 known.start = known.start.max(*before);
             }
             Observation::TopicDeleted { node, topic } => {
-                let of = |place: &Place| (place.node, &place.topic) == (*node, topic);
-                self.partitions.retain(|place, _| !of(place));
-                self.under_way.retain(|_, batch| !of(&batch.place));
+                self.partitions.retain(|place, _| !place.is_of(*node, topic));
             }
             _ => {}
         }

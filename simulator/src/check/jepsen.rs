@@ -92,7 +92,7 @@ impl Check for Jepsen {
             }
             Observation::Lost { .. } => self.next.retain(|(client, _), _| *client != seen.client),
             Observation::TopicDeleted { node, topic } => {
-                let of = |place: &Place| (place.node, &place.topic) == (*node, topic);
+                let of = |place: &Place| place.is_of(*node, topic);
                 self.places.retain(|place, _| !of(place));
                 self.next.retain(|(_, place), _| !of(place));
                 self.sends.retain(|_, send| !of(&send.place));

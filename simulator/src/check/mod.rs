@@ -10,6 +10,7 @@ mod order;
 mod ownership;
 mod producer_ids;
 mod resources;
+mod sends;
 mod settled;
 mod values;
 mod waits;

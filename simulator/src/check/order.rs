@@ -55,7 +55,7 @@ impl Check for Order {
                 Ok(())
             }
             Observation::TopicDeleted { node, topic } => {
-                let of = |place: &Place| (place.node, &place.topic) == (*node, topic);
+                let of = |place: &Place| place.is_of(*node, topic);
                 self.acknowledged.retain(|(_, place), _| !of(place));
                 self.last.retain(|(_, other, ..), _| other != topic);
                 Ok(())

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use kelpgate_core::time::Instant;
 use kelpgate_log::Sync;
 
+use super::sends::{Acknowledged, Sends};
 use super::{Check, Seen, Verdict};
 use crate::disk::Survives;
-use crate::history::{Observation, Op, Outcome, Place};
+use crate::history::{Observation, Place};
 use crate::node::{Node, NodeId};
 use crate::payload::Value;
 
@@ -16,14 +17,7 @@ use crate::payload::Value;
 #[derive(Debug, Default)]
 pub struct Values {
     partitions: BTreeMap<Place, Known>,
-    under_way: BTreeMap<Op, Batch>,
-}
-
-#[derive(Debug)]
-struct Batch {
-    place: Place,
-    values: Vec<Value>,
-    acks: i16,
+    sends: Sends,
 }
 
 #[derive(Debug, Default)]
@@ -71,27 +65,18 @@ impl Check for Values {
     }
 
     fn observed(&mut self, _: Seen, what: &Observation) -> Verdict {
+        if let Some(Acknowledged { place, values, by_all }) = self.sends.observed(what) {
+            let known = self.partitions.entry(place.clone()).or_default();
+            values.into_iter().try_for_each(|(offset, value)| known.is(&place, offset, value, by_all))?;
+        }
         match what {
-            Observation::Sent { op, place, values, acks, idempotent } => {
+            Observation::Sent { place, values, idempotent, .. } => {
                 let known = self.partitions.entry(place.clone()).or_default();
                 known.sent.extend(values);
                 if *idempotent {
                     known.once.extend(values);
                 }
-                let batch = Batch { place: place.clone(), values: values.clone(), acks: *acks };
-                self.under_way.insert(*op, batch);
                 Ok(())
-            }
-            Observation::SendEnded { op, outcome } => {
-                let Some(Batch { place, values, acks }) = self.under_way.remove(op) else { return Ok(()) };
-                let Outcome::Done(base) = *outcome else { return Ok(()) };
-                if base < 0 {
-                    return Ok(());
-                }
-                let known = self.partitions.entry(place.clone()).or_default();
-                (base..)
-                    .zip(values)
-                    .try_for_each(|(offset, value)| known.is(&place, offset, value, acks == -1))
             }
             Observation::Polled(polled) => {
                 let place = &polled.place;
@@ -100,11 +85,9 @@ impl Check for Values {
             }
             Observation::Changed { place, offset, what } => Err(format!("{place} offset {offset}: {what}")),
             Observation::TopicDeleted { node, topic } => {
-                let of = |place: &Place| (place.node, &place.topic) == (*node, topic);
-                for (_, known) in self.partitions.iter_mut().filter(|(place, _)| of(place)) {
+                for (_, known) in self.partitions.iter_mut().filter(|(place, _)| place.is_of(*node, topic)) {
                     known.lost_power(false);
                 }
-                self.under_way.retain(|_, batch| !of(&batch.place));
                 Ok(())
             }
             _ => Ok(()),

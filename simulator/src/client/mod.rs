@@ -7,6 +7,7 @@ pub mod creator;
 pub mod hostile;
 pub mod line;
 pub mod member;
+pub mod port;
 pub mod producer;
 pub mod reader;
 mod seat;

@@ -1,11 +1,12 @@
-//! Where a client sits: its connections, on which answers are put together from bytes and matched with requests.
+//! Where a client sits, with its connections.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
-use bytes::{Buf, Bytes, BytesMut};
-use kelpgate_core::protocol::{Request, RequestHeader, Response, decode_response, encode_request};
+use bytes::Bytes;
+use kelpgate_core::protocol::{Request, Response};
 use kelpgate_core::time::Instant;
 
+use super::port::Port;
 use super::{Client, Sent};
 use crate::network::LinkId;
 use crate::node::NodeId;
@@ -24,15 +25,14 @@ pub struct Seat {
     pub begun: bool,
     /// Whether its reader is slow.
     pub slow: bool,
-    ports: BTreeMap<LinkId, Port>,
+    lines: BTreeMap<LinkId, Line>,
 }
 
 /// One connection.
-#[derive(Debug, Default)]
-struct Port {
-    received: BytesMut,
-    asked: VecDeque<Sent>,
-    last_correlation_id: i32,
+#[derive(Debug)]
+struct Line {
+    port: Port,
+    /// What arrives is given to the client as it is.
     raw: bool,
 }
 
@@ -45,26 +45,26 @@ pub enum Heard {
 
 impl Seat {
     pub fn new(client: Box<dyn Client>, node: NodeId, slow: bool, random: Random) -> Seat {
-        Seat { client, node, random, alarm: None, begun: false, slow, ports: BTreeMap::new() }
+        Seat { client, node, random, alarm: None, begun: false, slow, lines: BTreeMap::new() }
     }
 
     pub fn connected(&mut self, link: LinkId) {
-        self.ports.insert(link, Port::default());
+        self.lines.insert(link, Line { port: Port::new("sim", BUDGET), raw: false });
     }
 
     /// Says whether the connection was there.
     pub fn closed(&mut self, link: LinkId) -> bool {
-        self.ports.remove(&link).is_some()
+        self.lines.remove(&link).is_some()
     }
 
     /// Its connections.
     pub fn links(&self) -> Vec<LinkId> {
-        self.ports.keys().copied().collect()
+        self.lines.keys().copied().collect()
     }
 
     /// Requests without an answer, of all connections.
     pub fn unanswered(&self) -> impl Iterator<Item = (LinkId, &Sent)> {
-        self.ports.iter().flat_map(|(link, port)| port.asked.iter().map(|sent| (*link, sent)))
+        self.lines.iter().flat_map(|(link, line)| line.port.unanswered().map(|sent| (*link, sent)))
     }
 
     /// The frame of a request, which is expected to be answered unless it is a Produce with acks=0.
@@ -75,31 +75,18 @@ impl Seat {
         version: i16,
         request: &Request,
     ) -> Option<(Sent, Bytes)> {
-        let port = self.ports.get_mut(&link)?;
-        port.last_correlation_id += 1;
-        let header = RequestHeader {
-            api_key: request.api_key(),
-            api_version: version,
-            correlation_id: port.last_correlation_id,
-            client_id: Some("sim".into()),
-            unknown_tags: Default::default(),
-        };
-        let sent = Sent { correlation_id: header.correlation_id, key: header.api_key, version, at: now };
-        if !matches!(request, Request::Produce(produce) if produce.acks == 0) {
-            port.asked.push_back(sent);
-        }
-        let frame = encode_request(&header, request);
-        Some((sent, frame.expect("requests of our own clients can be encoded").concat()))
+        let frame = self.lines.get_mut(&link)?.port.frame(now, version, request);
+        Some(frame.expect("requests of our own clients can be encoded"))
     }
 
     /// From now on bytes come as they are.
     pub fn raw(&mut self, link: LinkId) -> bool {
-        self.ports.get_mut(&link).map(|port| port.raw = true).is_some()
+        self.lines.get_mut(&link).map(|line| line.raw = true).is_some()
     }
 
     pub fn received(&mut self, link: LinkId, bytes: &Bytes) {
-        if let Some(port) = self.ports.get_mut(&link) {
-            port.received.extend_from_slice(bytes);
+        if let Some(line) = self.lines.get_mut(&link) {
+            line.port.received(bytes);
         }
     }
 
@@ -108,30 +95,12 @@ impl Seat {
     /// # Errors
     /// When it was not asked for, is not the next one, or cannot be read.
     pub fn hear(&mut self, link: LinkId) -> Result<Option<Heard>, String> {
-        let Some(port) = self.ports.get_mut(&link) else { return Ok(None) };
-        if port.raw {
-            let bytes = port.received.split().freeze();
+        let Some(line) = self.lines.get_mut(&link) else { return Ok(None) };
+        if line.raw {
+            let bytes = line.port.take();
             return Ok((!bytes.is_empty()).then_some(Heard::Raw(bytes)));
         }
-        let Some(length) = port.received.first_chunk::<4>() else { return Ok(None) };
-        let length =
-            usize::try_from(i32::from_be_bytes(*length)).map_err(|_| "an answer of negative length")?;
-        if port.received.len() < 4 + length {
-            return Ok(None);
-        }
-        port.received.advance(4);
-        let frame = port.received.split_to(length).freeze();
-        let sent = port.asked.pop_front().ok_or("an answer that nobody asked for")?;
-        answer(&frame, sent).map(Some)
+        let answer = line.port.answer()?;
+        Ok(answer.map(|(sent, response)| Heard::Answer(sent, Box::new(response))))
     }
-}
-
-fn answer(frame: &Bytes, sent: Sent) -> Result<Heard, String> {
-    let number = frame.first_chunk::<4>().map(|number| i32::from_be_bytes(*number));
-    if number != Some(sent.correlation_id) {
-        return Err(format!("an answer numbered {number:?} where that to {sent:?} was next"));
-    }
-    let (_, response) = decode_response(frame, sent.key, sent.version, BUDGET)
-        .map_err(|error| format!("the answer to {sent:?} cannot be read: {error}"))?;
-    Ok(Heard::Answer(sent, Box::new(response)))
 }

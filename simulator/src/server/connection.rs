@@ -4,13 +4,12 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use bytes::{Buf, Bytes, BytesMut};
-use kelpgate_core::protocol::{
-    ApiKey, DecodeError, EncodeError, Request, RequestHeader, Response, decode_response, encode_request,
-};
+use bytes::Bytes;
+use kelpgate_core::protocol::{EncodeError, Request, Response};
 
 use super::TestServer;
 use crate::check::Violation;
+use crate::client::port::Port;
 use crate::client::{Client, Context, Happening};
 use crate::history::ClientId;
 use crate::network::LinkId;
@@ -27,23 +26,21 @@ pub enum AskError {
     Node(#[from] Violation),
     #[error("the request cannot be encoded: {0}")]
     Request(#[from] EncodeError),
-    #[error("the answer cannot be read: {0}")]
-    Answer(#[from] DecodeError),
+    /// It cannot be read, was not asked for, or was not the next.
+    #[error("{0}")]
+    Answer(String),
 }
 
 /// One end of a connection to a [`TestServer`]; the other program holds it.
 pub struct Connection {
     client: ClientId,
     ends: Rc<RefCell<Ends>>,
-    asked: VecDeque<(ApiKey, i16)>,
-    last_correlation_id: i32,
 }
 
 /// What goes between whoever holds the connection and the client that sits in the world for it.
-#[derive(Default)]
 struct Ends {
     to_send: VecDeque<Bytes>,
-    received: BytesMut,
+    port: Port,
     stands: bool,
     closed: bool,
     hang_up: bool,
@@ -68,7 +65,7 @@ impl Client for Hand {
                 ends.stands = true;
                 cx.send_raw(link, Bytes::new());
             }
-            Happening::Bytes { bytes, .. } => ends.received.extend_from_slice(&bytes),
+            Happening::Bytes { bytes, .. } => ends.port.received(&bytes),
             Happening::Closed { .. } => {
                 ends.closed = true;
                 self.link = None;
@@ -97,9 +94,15 @@ impl TestServer {
     /// # Errors
     /// [`AskError::Closed`] when the node is down.
     pub fn connect(&mut self) -> Result<Connection, AskError> {
-        let ends = Rc::new(RefCell::new(Ends::default()));
+        let ends = Rc::new(RefCell::new(Ends {
+            to_send: VecDeque::new(),
+            port: Port::new("test", BUDGET),
+            stands: false,
+            closed: false,
+            hang_up: false,
+        }));
         let client = self.world.add_client(Box::new(Hand { ends: ends.clone(), link: None }), 0);
-        let connection = Connection { client, ends, asked: VecDeque::new(), last_correlation_id: 0 };
+        let connection = Connection { client, ends };
         self.until("a connection stands or is refused", |_| {
             let ends = connection.ends.borrow();
             ends.stands || ends.closed
@@ -117,7 +120,7 @@ impl Connection {
 
     /// What has arrived and was not taken yet.
     pub fn take(&mut self) -> Bytes {
-        self.ends.borrow_mut().received.split().freeze()
+        self.ends.borrow_mut().port.take()
     }
 
     /// Whether the node has closed the connection, or this end has.
@@ -141,19 +144,7 @@ impl Connection {
         version: i16,
         request: impl Into<Request>,
     ) -> Result<(), AskError> {
-        let request = request.into();
-        self.last_correlation_id += 1;
-        let header = RequestHeader {
-            api_key: request.api_key(),
-            api_version: version,
-            correlation_id: self.last_correlation_id,
-            client_id: Some("test".into()),
-            unknown_tags: Default::default(),
-        };
-        let frame = encode_request(&header, &request)?.concat();
-        if !matches!(&request, Request::Produce(produce) if produce.acks == 0) {
-            self.asked.push_back((request.api_key(), version));
-        }
+        let (_, frame) = self.ends.borrow_mut().port.frame(server.world.now(), version, &request.into())?;
         self.send(server, frame);
         Ok(())
     }
@@ -161,18 +152,10 @@ impl Connection {
     /// The answer to the oldest request without one, if it has arrived.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When it cannot be read, was not asked for, or is not the next one.
     pub fn answer(&mut self) -> Result<Option<Response>, AskError> {
-        let mut ends = self.ends.borrow_mut();
-        let Some(length) = ends.received.first_chunk::<4>() else { return Ok(None) };
-        let length = u32::from_be_bytes(*length) as usize;
-        if ends.received.len() < 4 + length {
-            return Ok(None);
-        }
-        let Some((key, version)) = self.asked.pop_front() else { return Ok(None) };
-        ends.received.advance(4);
-        let frame = ends.received.split_to(length).freeze();
-        Ok(Some(decode_response(&frame, key, version, BUDGET)?.1))
+        let answer = self.ends.borrow_mut().port.answer().map_err(AskError::Answer)?;
+        Ok(answer.map(|(_, response)| response))
     }
 
     /// Sends a request and lets time pass until its answer is there; earlier answers must have been taken.
