@@ -14,13 +14,13 @@ use rand_chacha::rand_core::Rng;
 use crate::catalogue::image::Image;
 use crate::catalogue::init_producer_id::BLOCK;
 use crate::catalogue::record::{self, CatalogueRecord};
-use crate::catalogue::{self, Change, Context};
+use crate::catalogue::{self, Change, Context, names};
 use crate::ids::{LogId, ShardId};
 use crate::machine::{Level, Output};
 use crate::mutant::{Mutant, is_on};
 use crate::owner::{Owner, Waiting};
 use crate::pieces::Pieces;
-use crate::protocol::ErrorCode;
+use crate::protocol::{ErrorCode, Str};
 use crate::record::StoredBatches;
 use crate::request::catalogue::{CatalogueAnswer, CatalogueQuestion};
 use crate::settings::Settings;
@@ -103,7 +103,15 @@ pub enum Wait {
 impl CatalogueOwner {
     /// Begins to read the log.
     pub fn load(&mut self, owner: &mut Owner<'_>) {
-        submit(owner, Wait::Open, StorageCommand::Open { log: LogId::CATALOGUE });
+        submit(
+            owner,
+            Wait::Open,
+            StorageCommand::Open {
+                log: LogId::CATALOGUE,
+                topic: Str::from_static(names::CLUSTER_METADATA),
+                partitions: 1,
+            },
+        );
     }
 
     /// Whether no change is under way and none waits.
@@ -232,6 +240,7 @@ impl CatalogueOwner {
             last_offset,
             max_timestamp: owner.now.wall.0,
             roll: false,
+            durable: true,
             batches: Pieces::from(bytes),
         };
         self.end = last_offset + 1;

@@ -108,6 +108,8 @@ pub enum PartitionQuestion {
         records: Bytes,
         /// Of the Produce request: decides message formats and codecs.
         version: i16,
+        /// Answer only once the records are durable: `acks=all`. In internal topics they always are.
+        durable: bool,
     },
     /// How much may be read from here?
     Probe(FetchPosition),

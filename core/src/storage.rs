@@ -12,13 +12,19 @@ use bytes::Bytes;
 
 use crate::ids::LogId;
 use crate::pieces::Pieces;
+use crate::protocol::Str;
 
 /// Something to be done by the engine.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StorageCommand {
     /// Tells where a log starts and ends. A log never heard of is empty and starts at 0; nothing is created for it.
-    Open { log: LogId },
-    /// Stores batches at the end of a log. Answered once they are as durable as the engine's policy says.
+    ///
+    /// `topic` is the topic's name and `partitions` how many partitions it has, which may grow from one opening of its
+    /// logs to the next, never shrink: an engine that keeps its logs in somebody else's topics needs both. The embedded
+    /// log needs neither.
+    Open { log: LogId, topic: Str, partitions: i32 },
+    /// Stores batches at the end of a log. Answered once they are as durable as the engine's policy says, see
+    /// [`Append::durable`].
     Append { log: LogId, append: Append },
     /// Reads whole batches: from the one that holds `from` on, while they end below `until` and fit `max_bytes`; the
     /// first is given even if it is larger. Gives nothing when `from` is at or past the end.
@@ -59,6 +65,10 @@ pub struct Append {
     pub max_timestamp: i64,
     /// Begin a new segment with this append: the machine counts bytes and time (`segment.bytes`, `segment.ms`).
     pub roll: bool,
+    /// Whether the answer promises that these batches, and all before them, survive the loss of any one process:
+    /// `acks=all`, and what the machine itself keeps. Without it an engine may answer as soon as they are in somebody
+    /// else's memory (`acks=1`, `acks=0`). The embedded log makes no difference: its setting `sync` holds for all.
+    pub durable: bool,
     /// The batches one after the other.
     pub batches: Pieces,
 }

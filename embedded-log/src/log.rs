@@ -153,7 +153,7 @@ impl Log {
     /// Takes a command. It is answered once, at once or later, with the ticket it came with.
     pub fn submit(&mut self, _now: Now, ticket: Ticket, command: StorageCommand, out: &mut LogOutbox) {
         match command {
-            StorageCommand::Open { log } => self.open(ticket, log, out),
+            StorageCommand::Open { log, topic: _, partitions: _ } => self.open(ticket, log, out),
             StorageCommand::Append { log, append } => self.submit_append(ticket, log, append, out),
             StorageCommand::Trim { log, start } => self.submit_trim(ticket, log, start, out),
             StorageCommand::Delete { log } => self.submit_delete(ticket, log, out),

@@ -177,7 +177,11 @@ fn a_torn_tail_is_cut_when_there_is_no_manifest() {
     disk.damage(&segment(0, 450), 14 * SIZE + 500, &[1, 2, 3]);
     let mut node = Node::start(disk, 1, 6, config);
     let log = log_id(0);
-    let Ok(StorageReply::Opened(opened)) = node.run(log, StorageCommand::Open { log }) else { panic!() };
+    let Ok(StorageReply::Opened(opened)) =
+        node.run(log, StorageCommand::Open { log, topic: "topic".into(), partitions: 1 })
+    else {
+        panic!()
+    };
     assert_eq!(opened.end, 590);
     let append = append(590, 10, 59, BODY);
     assert_eq!(node.run(log, StorageCommand::Append { log, append }), Ok(StorageReply::Appended));

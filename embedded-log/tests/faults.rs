@@ -61,7 +61,9 @@ impl Writer {
     fn reopen(&mut self, node: &mut Node) {
         for (number, next) in &mut self.next {
             let log = log_id(*number);
-            let Ok(StorageReply::Opened(opened)) = node.run(log, StorageCommand::Open { log }) else {
+            let Ok(StorageReply::Opened(opened)) =
+                node.run(log, StorageCommand::Open { log, topic: "topic".into(), partitions: 1 })
+            else {
                 panic!()
             };
             *next = opened.end;

@@ -23,7 +23,11 @@ fn append_ok(node: &mut Node, number: u32, append: kelpgate_core::storage::Appen
 fn a_log_never_heard_of_is_empty() {
     let mut node = start();
     let log = log_id(0);
-    let StorageReply::Opened(opened) = node.run(log, StorageCommand::Open { log }).unwrap() else { panic!() };
+    let StorageReply::Opened(opened) =
+        node.run(log, StorageCommand::Open { log, topic: "topic".into(), partitions: 1 }).unwrap()
+    else {
+        panic!()
+    };
     assert_eq!((opened.start, opened.end, opened.active, opened.snapshot), (0, 0, None, None));
     assert_eq!(node.read(log, 0), Ok(Vec::new()));
     assert_eq!(node.run(log, StorageCommand::List), Ok(StorageReply::Listed(Vec::new())));
@@ -44,7 +48,11 @@ fn what_was_appended_is_read_from_memory_and_after_a_restart_from_segments() {
     assert!(!disk.files().keys().any(|path| path.starts_with("journal/")), "{:?}", disk.files());
     let mut node = Node::start(disk, 3, 2, |_| {});
     assert!(node.read(log, 0).unwrap() == expected);
-    let StorageReply::Opened(opened) = node.run(log, StorageCommand::Open { log }).unwrap() else { panic!() };
+    let StorageReply::Opened(opened) =
+        node.run(log, StorageCommand::Open { log, topic: "topic".into(), partitions: 1 }).unwrap()
+    else {
+        panic!()
+    };
     assert_eq!((opened.start, opened.end), (0, 150));
     let StorageReply::Segments(segments) = node.run(log, StorageCommand::Segments { log }).unwrap() else {
         panic!()
@@ -100,7 +108,11 @@ fn a_durable_snapshot_outlives_the_log_that_it_stands_for() {
     let mut disk = node.disk.clone();
     disk.crash(Survives::Nothing, &mut Random::new(1));
     let mut node = Node::start(disk, 1, 2, |_| {});
-    let StorageReply::Opened(opened) = node.run(log, StorageCommand::Open { log }).unwrap() else { panic!() };
+    let StorageReply::Opened(opened) =
+        node.run(log, StorageCommand::Open { log, topic: "topic".into(), partitions: 1 }).unwrap()
+    else {
+        panic!()
+    };
     assert_eq!((opened.start, opened.end), (10, 15));
     assert_eq!(opened.snapshot.map(|snapshot| snapshot.offset), Some(10));
 }

@@ -35,6 +35,7 @@ fn fill(node: &mut Node, log: LogId, random: &mut Random, from: i64) -> Vec<Batc
             last_offset: next - 1,
             max_timestamp: batches(&pieces).map(|header| header.unwrap().1.max_timestamp).max().unwrap(),
             roll: random.chance(60),
+            durable: true,
             batches: pieces,
         };
         assert_eq!(node.run(log, StorageCommand::Append { log, append }), Ok(StorageReply::Appended));

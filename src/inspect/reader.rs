@@ -9,6 +9,7 @@ use kelpgate_core::config::Overrides;
 use kelpgate_core::ids::{LogId, ShardId, Ticket};
 use kelpgate_core::machine::Level;
 use kelpgate_core::pieces::Pieces;
+use kelpgate_core::protocol::Str;
 use kelpgate_core::record::batch::Batches;
 use kelpgate_core::storage::{Opened, StorageCommand, StorageError, StorageReply};
 use kelpgate_core::time::Now;
@@ -67,7 +68,7 @@ impl Reader {
 
     /// Where a log starts and ends, and the machine's own state of it.
     pub(crate) fn opened(&mut self, log: LogId) -> Result<Opened, StorageError> {
-        match self.ask(StorageCommand::Open { log })? {
+        match self.ask(StorageCommand::Open { log, topic: Str::default(), partitions: 1 })? {
             StorageReply::Opened(opened) => Ok(opened),
             other => Err(unexpected(&other)),
         }

@@ -274,7 +274,7 @@ impl Coordinator {
             None => self.timers.clear(Due::Group(number)),
         }
         let write = batch.map(|records| {
-            let question = PartitionQuestion::Produce { records, version: PRODUCE_VERSION };
+            let question = PartitionQuestion::Produce { records, version: PRODUCE_VERSION, durable: true };
             self.ask_partition(owner, partitions, question)
         });
         let Phase::Active(active) = &mut self.phase else { return false };

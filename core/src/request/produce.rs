@@ -40,6 +40,7 @@ pub fn start(home: &mut Home<'_>, request: ProduceRequest) -> Producing {
     let silent = request.acks == 0;
     let refusal = refuse_whole(&request);
     let mut gather = Gather::new(ProduceResponse::default());
+    let durable = request.acks == -1;
     let mut seen = BTreeSet::new();
     for (at, topic) in request.topic_data.into_iter().enumerate() {
         let mut answer =
@@ -56,7 +57,7 @@ pub fn start(home: &mut Home<'_>, request: ProduceRequest) -> Producing {
                     .find(&topic.name, topic.topic_id, home.version >= TOPIC_IDS, partition.index)
                     .and_then(|log| writable(home, log))
                     .map_err(ProduceRefusal::from)
-                    .and_then(|log| Ok((log, question(home.version, partition)?))),
+                    .and_then(|log| Ok((log, question(home.version, durable, partition)?))),
             };
             match asked {
                 Ok((log, question)) => gather.ask(home, (at, index), log, question),
@@ -70,7 +71,7 @@ pub fn start(home: &mut Home<'_>, request: ProduceRequest) -> Producing {
         gather.response.responses.push(answer);
     }
     let wait = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
-    Producing { gather, silent, deadline: (request.acks == -1).then(|| home.now.mono + wait) }
+    Producing { gather, silent, deadline: durable.then(|| home.now.mono + wait) }
 }
 
 /// What coordinators keep in internal topics is theirs to write; administrators may, under a name that Kafka reserves
@@ -131,9 +132,13 @@ fn refuse_whole(request: &ProduceRequest) -> Option<ErrorCode> {
     }
 }
 
-fn question(version: i16, partition: PartitionProduceData) -> Result<PartitionQuestion, ProduceRefusal> {
+fn question(
+    version: i16,
+    durable: bool,
+    partition: PartitionProduceData,
+) -> Result<PartitionQuestion, ProduceRefusal> {
     let records = partition.records.ok_or(ErrorCode::INVALID_RECORD)?.0;
-    Ok(PartitionQuestion::Produce { records, version })
+    Ok(PartitionQuestion::Produce { records, version, durable })
 }
 
 fn blank(index: i32) -> PartitionProduceResponse {

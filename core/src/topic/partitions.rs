@@ -34,7 +34,7 @@ impl Partitions {
             Entry::Vacant(place) => {
                 let topic = owner.image.topic_by_id(log.topic)?;
                 let known = (0..topic.partitions).contains(&log.partition);
-                known.then(|| place.insert(Partition::open(log, owner)))
+                known.then(|| place.insert(Partition::open(log, topic.name.clone(), owner)))
             }
         }
     }

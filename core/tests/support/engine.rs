@@ -63,7 +63,7 @@ impl Engine {
 
     fn carry_out(&mut self, command: StorageCommand) -> Result<StorageReply, StorageError> {
         Ok(match command {
-            StorageCommand::Open { log } => {
+            StorageCommand::Open { log, topic: _, partitions: _ } => {
                 if let Some(error) = &self.fail_opens {
                     return Err(error.clone());
                 }

@@ -295,7 +295,7 @@ pub fn describe_batches(batches: Pieces, roll: bool) -> Option<Append> {
         known = Some((base, header.last_offset, time.max(header.max_timestamp)));
     }
     let (base_offset, last_offset, max_timestamp) = known?;
-    Some(Append { base_offset, last_offset, max_timestamp, roll, batches })
+    Some(Append { base_offset, last_offset, max_timestamp, roll, durable: true, batches })
 }
 
 /// Five numbers.

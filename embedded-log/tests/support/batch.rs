@@ -37,6 +37,7 @@ pub fn append(base: i64, count: i64, time: i64, len: usize) -> Append {
         last_offset: base + count - 1,
         max_timestamp: time,
         roll: false,
+        durable: true,
         batches: pieces,
     }
 }

@@ -143,6 +143,7 @@ impl Model {
             last_offset: next - 1,
             max_timestamp: times.max().unwrap_or(-1),
             roll: self.random.chance(6),
+            durable: true,
             batches: pieces,
         };
         model.next = next;
@@ -257,7 +258,9 @@ impl Model {
     pub fn check(&self, node: &mut Node, answers: &BTreeMap<Ticket, Result<StorageReply, StorageError>>) {
         for (number, model) in self.logs.iter().enumerate() {
             let log = log_id(number as u32);
-            let Ok(StorageReply::Opened(opened)) = node.run(log, StorageCommand::Open { log }) else {
+            let Ok(StorageReply::Opened(opened)) =
+                node.run(log, StorageCommand::Open { log, topic: "topic".into(), partitions: 1 })
+            else {
                 panic!("log {number} cannot be opened")
             };
             let bytes = node.read(log, opened.start).unwrap_or_else(|error| panic!("log {number}: {error}"));

@@ -19,7 +19,7 @@ pub use ready::{Ready, answer_without_state};
 use crate::ids::LogId;
 use crate::machine::Level;
 use crate::owner::Owner;
-use crate::protocol::ErrorCode;
+use crate::protocol::{ErrorCode, Str};
 use crate::shard_message::{Answer, Asker, PartitionAnswer, PartitionQuestion, ProduceRefusal};
 use crate::storage::{StorageCommand, StorageError, StorageReply};
 
@@ -33,6 +33,7 @@ const REPLAY_BYTES: usize = 1024 * 1024;
 #[derive(Debug)]
 pub struct Partition {
     log: LogId,
+    topic: Str,
     phase: Phase,
 }
 
@@ -79,9 +80,19 @@ pub enum Wait {
 
 impl Partition {
     /// A partition whose engine has just been asked to open it.
-    pub fn open(log: LogId, owner: &mut Owner<'_>) -> Partition {
-        owner.store(log, Wait::Open, StorageCommand::Open { log });
-        Partition { log, phase: Phase::Opening { waiting: VecDeque::new(), replay: None } }
+    pub fn open(log: LogId, topic: Str, owner: &mut Owner<'_>) -> Partition {
+        let partition =
+            Partition { log, topic, phase: Phase::Opening { waiting: VecDeque::new(), replay: None } };
+        partition.ask_to_open(owner);
+        partition
+    }
+
+    fn ask_to_open(&self, owner: &mut Owner<'_>) {
+        let known = owner.image.topic_by_id(self.log.topic).map(|topic| topic.partitions);
+        // A topic that is being deleted may be unknown by now: it had this partition at least.
+        let partitions = known.unwrap_or(self.log.partition.saturating_add(1));
+        let open = StorageCommand::Open { log: self.log, topic: self.topic.clone(), partitions };
+        owner.store(self.log, Wait::Open, open);
     }
 
     /// Takes a question; its answer goes out now or later, once.
@@ -94,8 +105,8 @@ impl Partition {
             Phase::Fenced => refuse(owner, asker, &question, ErrorCode::KAFKA_STORAGE_ERROR),
             Phase::Closed => {
                 let waiting = VecDeque::from([(asker, question)]);
-                owner.store(self.log, Wait::Open, StorageCommand::Open { log: self.log });
                 self.phase = Phase::Opening { waiting, replay: None };
+                self.ask_to_open(owner);
             }
             Phase::Ready(ready) => {
                 ready.ask(owner, asker, question);
@@ -169,8 +180,8 @@ impl Partition {
         {
             let watches = ready.take_watches();
             let waiting = watches.into_iter().map(Watch::into_question).collect();
-            owner.store(self.log, Wait::Open, StorageCommand::Open { log: self.log });
             self.phase = Phase::Opening { waiting, replay: None };
+            self.ask_to_open(owner);
         }
     }
 

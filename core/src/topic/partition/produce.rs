@@ -25,22 +25,25 @@ use crate::topic::snapshot;
 /// Batches after which the machine's state of a partition is saved, so that opening it reads little back.
 const SNAPSHOT_EVERY: u32 = 4096;
 
+/// What a Produce request holds for one partition.
+pub(super) struct Sent {
+    pub records: Bytes,
+    /// Of the request.
+    pub version: i16,
+    /// Whether its answer waits until the records are durable.
+    pub durable: bool,
+}
+
 impl Ready {
     /// Takes what a Produce request holds for this partition.
-    pub(super) fn produce(&mut self, owner: &mut Owner<'_>, asker: Asker, records: Bytes, version: i16) {
-        if let Err(mut refusal) = self.try_produce(owner, asker, records, version) {
+    pub(super) fn produce(&mut self, owner: &mut Owner<'_>, asker: Asker, sent: Sent) {
+        if let Err(mut refusal) = self.try_produce(owner, asker, sent) {
             refusal.log_start = self.start;
             owner.tell(asker, Answer::Partition(PartitionAnswer::Produced(Err(refusal))));
         }
     }
 
-    fn try_produce(
-        &mut self,
-        owner: &mut Owner<'_>,
-        asker: Asker,
-        records: Bytes,
-        version: i16,
-    ) -> Result<(), ProduceRefusal> {
+    fn try_produce(&mut self, owner: &mut Owner<'_>, asker: Asker, sent: Sent) -> Result<(), ProduceRefusal> {
         if self.failed {
             return Err(ErrorCode::KAFKA_STORAGE_ERROR.into());
         }
@@ -50,19 +53,22 @@ impl Ready {
         let rules = Rules {
             topic: &topic.name,
             partition: self.log.partition,
-            version,
+            version: sent.version,
             now: owner.now.wall,
             config: &topic.config,
             open_batches: owner.broker.check_records,
         };
-        let accepted = record::accept(&records, &rules, owner.codecs).map_err(unacceptable)?;
+        let accepted = record::accept(&sent.records, &rules, owner.codecs).map_err(unacceptable)?;
         // Transactions are not served yet: said so with the code of a client that has no right to its id.
         if accepted.info.is_transactional {
             return Err(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED.into());
         }
         match self.duplicate(&accepted.info)? {
             Some(kept) => self.answer_duplicate(owner, asker, kept),
-            None => self.append(owner, &topic.config, asker, &accepted),
+            None => {
+                let durable = sent.durable || topic.internal;
+                self.append(owner, &topic.config, asker, (&accepted, durable));
+            }
         }
         Ok(())
     }
@@ -93,7 +99,13 @@ impl Ready {
     }
 
     /// Gives a batch its offsets and sends it to the engine.
-    fn append(&mut self, owner: &mut Owner<'_>, config: &TopicConfig, asker: Asker, accepted: &Accepted) {
+    fn append(
+        &mut self,
+        owner: &mut Owner<'_>,
+        config: &TopicConfig,
+        asker: Asker,
+        (accepted, durable): (&Accepted, bool),
+    ) {
         let Accepted { batch, info } = accepted;
         let base_offset = self.end;
         let stamp = Stamp { base_offset, partition_leader_epoch: self.leader_epoch, time: info.time };
@@ -114,7 +126,8 @@ impl Ready {
             owner.tell(asker, Answer::Partition(PartitionAnswer::Produced(Ok(produced))));
         }
         self.in_flight.push_back(InFlight { base_offset, last_offset, stored: false, askers });
-        let append = Append { base_offset, last_offset, max_timestamp: info.max_timestamp, roll, batches };
+        let max_timestamp = info.max_timestamp;
+        let append = Append { base_offset, last_offset, max_timestamp, roll, durable, batches };
         owner.store(self.log, Wait::Append { base_offset }, StorageCommand::Append { log: self.log, append });
         self.since_snapshot += 1;
         if is_on(Mutant::HighWatermarkBeforeSync) {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::fetch::{self, Watch};
-use super::{PartitionQuestion, Wait, offsets, refuse};
+use super::{PartitionQuestion, Wait, offsets, produce, refuse};
 use crate::config::TopicConfig;
 use crate::ids::LogId;
 use crate::machine::Level;
@@ -62,7 +62,9 @@ impl Ready {
             return refuse(owner, asker, &question, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
         };
         match question {
-            PartitionQuestion::Produce { records, version } => self.produce(owner, asker, records, version),
+            PartitionQuestion::Produce { records, version, durable } => {
+                self.produce(owner, asker, produce::Sent { records, version, durable });
+            }
             PartitionQuestion::Probe(position) => self.probe(owner, asker, position),
             PartitionQuestion::Watch { position, known_high_watermark } => {
                 self.watch(owner, asker, position, known_high_watermark);
