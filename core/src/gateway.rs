@@ -28,14 +28,12 @@ use crate::request::{self, Begun, Progress, describe_log_dirs, local};
 use crate::settings::Settings;
 use crate::shard_message::{Answer, AskRef, Asker, Question, ShardMessage};
 use crate::storage::{StorageCommand, StorageError, StorageReply};
-use crate::time::{Instant, Now};
+use crate::time::{Instant, NEXT_TURN, Now};
 use crate::timers::Timers;
 use crate::topic::partitions::Partitions;
 use crate::upkeep::Upkeep;
 use crate::upkeep::retention::Round;
 
-/// Later than any input of the same turn.
-const NEXT_TURN: Duration = Duration::from_nanos(1);
 /// Between two steps of one round of upkeep.
 const UPKEEP_PAUSE: Duration = Duration::from_millis(20);
 

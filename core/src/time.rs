@@ -20,6 +20,10 @@ pub struct Now {
     pub wall: WallTime,
 }
 
+/// What is to go on after a pause in which others have their turn is due this much later than now: all inputs of one turn
+/// come with the same time, those of the next with a later one.
+pub(crate) const NEXT_TURN: Duration = Duration::from_nanos(1);
+
 impl Instant {
     /// The time from `earlier` to `self`; zero when `earlier` is later.
     pub fn saturating_since(self, earlier: Instant) -> Duration {

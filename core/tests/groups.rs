@@ -424,6 +424,79 @@ fn offsets_go_with_their_topic_and_with_time() {
     assert_eq!(list(&mut world, conn, &[]), []);
 }
 
+/// More groups than take part in anything in one turn.
+const MANY: usize = 700;
+
+/// So many groups that have committed an offset, and the topic they did it for is gone.
+fn many_groups_lose_their_topic() -> (World, ConnId) {
+    let (mut world, conn) = world(1);
+    for number in 0..MANY {
+        assert_eq!(commit(&mut world, conn, &format!("g-{number}"), 0, 5), ErrorCode::NONE);
+    }
+    let request =
+        DeleteTopicsRequest { topic_names: vec!["t".into()], timeout_ms: 1000, ..Default::default() };
+    world.ask(conn, 3, request);
+    (world, conn)
+}
+
+#[test]
+fn many_groups_forget_a_topic_in_many_turns_and_nobody_sees_it_meanwhile() {
+    let (mut world, conn) = many_groups_lose_their_topic();
+    create_topic(&mut world, conn);
+    let known = |world: &World| {
+        world.gateway(0).look().coordinators.iter().map(|coordinator| coordinator.groups.len()).sum::<usize>()
+    };
+    let mut before = known(&world);
+    assert!(before > MANY / 2, "{before} are left: too many were forgotten in one turn");
+    assert_eq!(commit(&mut world, conn, "g-1", 1, 7), ErrorCode::NONE);
+    for number in [0, 1, MANY - 1] {
+        let expected = [-1, if number == 1 { 7 } else { -1 }, -1];
+        assert_eq!(fetch(&mut world, conn, &format!("g-{number}")), expected);
+    }
+    while before > 1 {
+        world.turn();
+        let now = known(&world);
+        assert!(now < before && before - now <= 256, "{before} became {now}");
+        before = now;
+    }
+    assert_eq!(fetch(&mut world, conn, "g-1"), [-1, 7, -1]);
+    assert_eq!(list(&mut world, conn, &[]).len(), 1);
+}
+
+#[test]
+fn what_was_to_be_forgotten_at_a_crash_is_not_there_after_it() {
+    let (world, _) = many_groups_lose_their_topic();
+    let mut world = World::with(2, &[], world.into_engines());
+    let conn = world.connect(1);
+    create_topic(&mut world, conn);
+    for number in [0, MANY - 1] {
+        assert_eq!(fetch(&mut world, conn, &format!("g-{number}")), [-1, -1, -1]);
+    }
+    assert_eq!(list(&mut world, conn, &[]), []);
+}
+
+#[test]
+fn many_who_wait_are_sent_away_in_many_turns() {
+    let (mut world, conn) = world(1);
+    let conns: Vec<ConnId> = (0..MANY).map(|_| world.connect(0)).collect();
+    for (number, conn) in conns.iter().enumerate() {
+        let request = join_request(&format!("g-{number}"), &Str::default());
+        world.send(*conn, 3, request);
+    }
+    assert_eq!(commit(&mut world, conn, "h", 0, 5), ErrorCode::NONE);
+    world.stop_at_once();
+    assert!(!world.is_drained());
+    let mut answered = 0;
+    while !world.is_drained() {
+        let now = conns.iter().filter(|conn| world.receive(**conn).is_some()).count();
+        assert!(now <= 256, "{now} were sent away in one turn");
+        answered += now;
+        world.turn();
+    }
+    answered += conns.iter().filter(|conn| world.receive(**conn).is_some()).count();
+    assert_eq!(answered, MANY);
+}
+
 #[test]
 fn a_stop_sends_who_waits_away() {
     let (mut world, conn) = world(2);

@@ -389,7 +389,7 @@ impl Group {
             Kind::Simple | Kind::Classic(_) => Ok(()),
             Kind::Consumer(consumer) => consumer.check_fetch(request.claim.as_ref()),
         };
-        step.answer(asker, GroupAnswer::Fetched(checked.map(|()| self.offsets.fetch(request))));
+        step.answer(asker, GroupAnswer::Fetched(checked.map(|()| self.offsets.fetch(step.image, request))));
     }
 
     /// Forgets offsets, but for topics that the group reads (`OffsetDelete`).
@@ -424,9 +424,10 @@ impl Group {
         self.offsets.topic_deleted(step, &self.id, topic, id);
     }
 
-    /// Forgets offsets whose time is over, and the whole group if it is empty and nothing is left.
+    /// Forgets offsets whose time is over or whose topic is gone, and the whole group if it is empty and nothing is left.
     pub fn expire(&mut self, step: &mut Step<'_>) {
         self.begin();
+        self.offsets.forget_deleted(step, &self.id);
         let base = match &self.kind {
             Kind::Simple => Some(RetentionBase::Commit),
             Kind::Classic(classic) => match classic.offsets_expire() {
@@ -579,8 +580,10 @@ impl Group {
         self.forget_untouched();
     }
 
-    /// All records are applied: members' sessions begin anew.
+    /// All records are applied: members' sessions begin anew, and offsets of topics that are gone by now are forgotten.
     pub fn loaded(&mut self, step: &mut Step<'_>) {
+        self.begin();
+        self.offsets.forget_deleted(step, &self.id);
         match &mut self.kind {
             Kind::Simple => {}
             Kind::Classic(classic) => classic.loaded(step, &self.id),

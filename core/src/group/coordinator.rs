@@ -25,7 +25,7 @@ use crate::owner::Owner;
 use crate::protocol::{ErrorCode, Str};
 use crate::record::{BatchBuilder, BatchFields};
 use crate::shard_message::{Answer, Asker, PartitionAnswer, PartitionQuestion, ProduceRefusal, Produced};
-use crate::time::Instant;
+use crate::time::{Instant, NEXT_TURN};
 use crate::timers::Timers;
 use crate::topic::partitions::Partitions;
 use crate::uuid::Uuid;
@@ -33,8 +33,8 @@ use crate::uuid::Uuid;
 /// How long to wait after a failed load.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Groups that are looked at for expired offsets in one step.
-const EXPIRY_STEP: usize = 64;
+/// Steps of groups that one coordinator takes in a turn when it walks over all of them: many may do so at once.
+const WALK_STEPS: usize = 16;
 
 /// Produce version of our own batches: the newest, without the limits of old ones.
 const PRODUCE_VERSION: i16 = 13;
@@ -66,6 +66,8 @@ pub struct GroupNo(u64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Due {
     Group(GroupNo),
+    /// Groups that were loaded and have not begun yet.
+    Waking,
     /// Offsets whose time is over, from this group on.
     Expiry(GroupNo),
     /// Appends that take too long.
@@ -74,11 +76,22 @@ enum Due {
     Load,
 }
 
+/// What concerns every group there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// A topic is gone.
+    TopicDeleted { topic: Str, id: Uuid },
+    /// The node is stopping: who waits is told to look for its coordinator again, and finds its group after the restart.
+    SendHome,
+}
+
 #[derive(Debug, Default)]
 struct Active {
     groups: BTreeMap<GroupNo, Group>,
     by_id: BTreeMap<Str, GroupNo>,
     next_group: u64,
+    /// Groups from this one on were loaded, but have not begun; nobody is answered before all have.
+    asleep: Option<GroupNo>,
     /// Appends that are not durable, by number, with the answers that wait for them.
     writes: BTreeMap<u64, Write>,
 }
@@ -132,22 +145,20 @@ impl Coordinator {
         group: Str,
         question: GroupQuestion,
     ) {
-        match &mut self.phase {
-            Phase::Active(active) => {
+        let error = match &mut self.phase {
+            Phase::Active(active) if active.asleep.is_none() => {
                 let number = active.enter(&group);
                 self.step(owner, partitions, number, |group, step| group.ask(step, asker, question));
+                return;
             }
             // A member need not know that its coordinator has been away: it would only start over.
-            Phase::Loading(_) if matches!(question, GroupQuestion::Heartbeat { .. }) => {
-                owner.tell(asker, question.refusal(&group, ErrorCode::NONE).into());
+            Phase::Loading(_) | Phase::Active(_) if matches!(question, GroupQuestion::Heartbeat { .. }) => {
+                ErrorCode::NONE
             }
-            Phase::Loading(_) => {
-                owner.tell(asker, question.refusal(&group, ErrorCode::COORDINATOR_LOAD_IN_PROGRESS).into());
-            }
-            Phase::Failed => {
-                owner.tell(asker, question.refusal(&group, ErrorCode::COORDINATOR_NOT_AVAILABLE).into());
-            }
-        }
+            Phase::Loading(_) | Phase::Active(_) => ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
+            Phase::Failed => ErrorCode::COORDINATOR_NOT_AVAILABLE,
+        };
+        owner.tell(asker, question.refusal(&group, error).into());
     }
 
     /// The groups of this partition.
@@ -171,8 +182,8 @@ impl Coordinator {
 
     fn active(&self) -> Result<&Active, ErrorCode> {
         match &self.phase {
-            Phase::Active(active) => Ok(active),
-            Phase::Loading(_) => Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
+            Phase::Active(active) if active.asleep.is_none() => Ok(active),
+            Phase::Loading(_) | Phase::Active(_) => Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
             Phase::Failed => Err(ErrorCode::COORDINATOR_NOT_AVAILABLE),
         }
     }
@@ -184,6 +195,7 @@ impl Coordinator {
                 Due::Group(number) => {
                     self.step(owner, partitions, number, Group::tick);
                 }
+                Due::Waking => self.wake(owner, partitions),
                 Due::Expiry(from) => self.expire(owner, partitions, from),
                 Due::Writes => self.lose_patience(owner),
                 Due::Load => self.begin_load(owner, partitions),
@@ -214,40 +226,42 @@ impl Coordinator {
         }
     }
 
-    /// A topic is gone.
-    pub fn topic_deleted(
+    /// Lets the next group take its part in what concerns all of them; says which one comes after it, none when that was
+    /// the last. A group that is loaded later knows what has happened from the catalogue.
+    pub fn run_errand(
         &mut self,
         owner: &mut Owner<'_>,
         partitions: &mut Partitions,
-        topic: &Str,
-        id: Uuid,
-    ) {
-        for number in self.numbers_from(GroupNo::default(), usize::MAX) {
-            self.step(owner, partitions, number, |group, step| group.topic_deleted(step, topic, id));
-        }
+        errand: &Errand,
+        from: GroupNo,
+    ) -> Option<GroupNo> {
+        let number = self.next_group(from)?;
+        self.step(owner, partitions, number, |group, step| match errand {
+            Errand::TopicDeleted { topic, id } => group.topic_deleted(step, topic, *id),
+            Errand::SendHome => group.refuse_everyone(step, ErrorCode::NOT_COORDINATOR),
+        });
+        self.next_group(number.next())
     }
 
-    /// Looks for offsets whose time is over, some groups at a time.
-    fn expire(&mut self, owner: &mut Owner<'_>, partitions: &mut Partitions, from: GroupNo) {
-        let numbers = self.numbers_from(from, EXPIRY_STEP);
-        let next = match numbers.last() {
-            Some(last) if numbers.len() == EXPIRY_STEP => (GroupNo(last.0 + 1), owner.now.mono),
-            Some(_) | None => {
-                (GroupNo::default(), owner.now.mono + owner.broker.groups.offsets_retention_check_interval)
-            }
-        };
-        for number in numbers {
-            while self.step(owner, partitions, number, Group::expire) {}
+    /// Looks for offsets whose time is over, some at a time.
+    fn expire(&mut self, owner: &mut Owner<'_>, partitions: &mut Partitions, mut from: GroupNo) {
+        for _ in 0..WALK_STEPS {
+            let Some(number) = self.next_group(from) else {
+                let interval = owner.broker.groups.offsets_retention_check_interval;
+                return self.timers.set(Due::Expiry(GroupNo::default()), owner.now.mono + interval);
+            };
+            // A group that had something to forget may have more.
+            let forgot = self.step(owner, partitions, number, Group::expire);
+            from = if forgot { number } else { number.next() };
         }
-        self.timers.set(Due::Expiry(next.0), next.1);
+        self.timers.set(Due::Expiry(from), owner.now.mono + NEXT_TURN);
     }
 
-    fn numbers_from(&self, from: GroupNo, limit: usize) -> Vec<GroupNo> {
+    /// The first group from this one on.
+    fn next_group(&self, from: GroupNo) -> Option<GroupNo> {
         match &self.phase {
-            Phase::Active(active) => {
-                active.groups.range(from..).map(|(number, _)| *number).take(limit).collect()
-            }
-            Phase::Loading(_) | Phase::Failed => Vec::new(),
+            Phase::Active(active) => active.groups.range(from..).next().map(|(number, _)| *number),
+            Phase::Loading(_) | Phase::Failed => None,
         }
     }
 
@@ -357,15 +371,6 @@ impl Coordinator {
     pub fn deleted(mut self, owner: &mut Owner<'_>) {
         self.refuse_everyone(owner, ErrorCode::NOT_COORDINATOR);
     }
-
-    /// Sends the parked home: the node is stopping, and its clients find their groups again after the restart.
-    pub fn stop(&mut self, owner: &mut Owner<'_>, partitions: &mut Partitions) {
-        for number in self.numbers_from(GroupNo::default(), usize::MAX) {
-            self.step(owner, partitions, number, |group, step| {
-                group.refuse_everyone(step, ErrorCode::NOT_COORDINATOR);
-            });
-        }
-    }
 }
 
 /// Loading.
@@ -386,7 +391,8 @@ impl Coordinator {
             Ok(false) => self.go_on_loading(owner, partitions),
             Ok(true) => {
                 let groups = core::mem::take(&mut loading.groups);
-                self.activate(owner, partitions, groups);
+                self.phase = Phase::Active(Active::asleep(groups));
+                self.wake(owner, partitions);
             }
             Err(error) => {
                 owner.note(Level::Error, format!("groups of {} cannot be loaded: {error}", self.log));
@@ -396,21 +402,39 @@ impl Coordinator {
         }
     }
 
-    fn activate(&mut self, owner: &mut Owner<'_>, partitions: &mut Partitions, groups: BTreeMap<Str, Group>) {
-        let mut active = Active::default();
-        for (id, group) in groups {
-            active.add(id, group);
-        }
-        self.phase = Phase::Active(active);
-        for number in self.numbers_from(GroupNo::default(), usize::MAX) {
+    /// Lets groups that were loaded begin, some at a time.
+    fn wake(&mut self, owner: &mut Owner<'_>, partitions: &mut Partitions) {
+        for _ in 0..WALK_STEPS {
+            let Phase::Active(active) = &mut self.phase else { return };
+            let Some(from) = active.asleep else { return };
+            let next = active.groups.range(from..).next().map(|(number, _)| *number);
+            active.asleep = next.map(GroupNo::next);
+            let Some(number) = next else {
+                let interval = owner.broker.groups.offsets_retention_check_interval;
+                return self.timers.set(Due::Expiry(GroupNo::default()), owner.now.mono + interval);
+            };
             self.step(owner, partitions, number, Group::loaded);
         }
-        let interval = owner.broker.groups.offsets_retention_check_interval;
-        self.timers.set(Due::Expiry(GroupNo::default()), owner.now.mono + interval);
+        self.timers.set(Due::Waking, owner.now.mono + NEXT_TURN);
+    }
+}
+
+impl GroupNo {
+    fn next(self) -> GroupNo {
+        GroupNo(self.0 + 1)
     }
 }
 
 impl Active {
+    /// Groups as they were loaded.
+    fn asleep(groups: BTreeMap<Str, Group>) -> Active {
+        let mut active = Active { asleep: Some(GroupNo::default()), ..Active::default() };
+        for (id, group) in groups {
+            active.add(id, group);
+        }
+        active
+    }
+
     fn add(&mut self, id: Str, group: Group) -> GroupNo {
         let number = GroupNo(self.next_group);
         self.next_group += 1;

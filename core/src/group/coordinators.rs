@@ -1,9 +1,10 @@
 //! The coordinators of one shard: those of the partitions of `__consumer_offsets` that it owns.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
+use core::ops::Bound;
 
-use super::coordinator::Coordinator;
+use super::coordinator::{Coordinator, Errand, GroupNo};
 use super::place;
 use super::question::{GroupQuestion, Listing};
 use crate::catalogue::image::Image;
@@ -13,16 +14,23 @@ use crate::inspect::{CoordinatorView, Counts, GroupView};
 use crate::owner::Owner;
 use crate::protocol::{ErrorCode, Str};
 use crate::shard_message::{Asker, PartitionAnswer};
-use crate::time::Instant;
+use crate::time::{Instant, NEXT_TURN};
 use crate::timers::Timers;
 use crate::topic::partitions::Partitions;
 use crate::uuid::Uuid;
+
+/// Groups that take their part in an errand in one turn.
+const ERRAND_STEPS: usize = 256;
 
 /// Coordinators by the log of their partition.
 #[derive(Debug, Default)]
 pub struct Coordinators {
     coordinators: BTreeMap<LogId, Coordinator>,
     deadlines: Timers<LogId>,
+    /// What all groups have to be told, and who is next to be told the first of it; the others wait.
+    errands: VecDeque<(Errand, Option<(LogId, GroupNo)>)>,
+    /// When the errands go on.
+    errands_at: Option<Instant>,
     /// The node is stopping: nobody may begin to wait.
     stopping: bool,
 }
@@ -44,13 +52,44 @@ impl Coordinators {
 
     /// When [`tick`](Coordinators::tick) has something to do.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.next().map(|(at, _)| at)
+        self.deadlines.next().map(|(at, _)| at).into_iter().chain(self.errands_at).min()
     }
 
     /// Does what is due.
     pub fn tick(&mut self, owner: &mut Owner<'_>, partitions: &mut Partitions) {
         while let Some(log) = self.deadlines.pop_due(owner.now.mono) {
             self.with(log, |coordinator| coordinator.tick(owner, partitions));
+        }
+        if self.errands_at.is_some_and(|at| at <= owner.now.mono) {
+            self.run_errands(owner, partitions);
+        }
+    }
+
+    /// Tells some groups more of what all have to be told.
+    fn run_errands(&mut self, owner: &mut Owner<'_>, partitions: &mut Partitions) {
+        for _ in 0..ERRAND_STEPS {
+            let Some((errand, at)) = self.errands.pop_front() else { break };
+            let Some((log, from)) = at else { continue };
+            let mut next = None;
+            self.with(log, |coordinator| next = coordinator.run_errand(owner, partitions, &errand, from));
+            let at = match next {
+                Some(number) => Some((log, number)),
+                None => self.coordinator_after(log).map(|log| (log, GroupNo::default())),
+            };
+            self.errands.push_front((errand, at));
+        }
+        self.errands_at = (!self.errands.is_empty()).then(|| owner.now.mono + NEXT_TURN);
+    }
+
+    fn coordinator_after(&self, log: LogId) -> Option<LogId> {
+        self.coordinators.range((Bound::Excluded(log), Bound::Unbounded)).next().map(|(log, _)| *log)
+    }
+
+    fn begin_errand(&mut self, owner: &mut Owner<'_>, partitions: &mut Partitions, errand: Errand) {
+        let first = self.coordinators.keys().next();
+        self.errands.push_back((errand, first.map(|log| (*log, GroupNo::default()))));
+        if self.errands.len() == 1 {
+            self.run_errands(owner, partitions);
         }
     }
 
@@ -103,6 +142,7 @@ impl Coordinators {
     /// Something does not hold: our own mistake.
     pub fn check_invariants(&self) {
         // Whoever waited in a group was sent home at the stop, without a change of the group.
+        assert!(self.errands.is_empty() == self.errands_at.is_none(), "when the errands go on");
         if self.stopping {
             return assert!(self.deadlines.next().is_none(), "groups have deadlines after the stop");
         }
@@ -142,24 +182,23 @@ impl Coordinators {
         topic: &Str,
         id: Uuid,
     ) {
-        let logs: Vec<LogId> = self.coordinators.keys().copied().collect();
-        for log in logs {
-            if log.topic != id {
-                self.with(log, |coordinator| coordinator.topic_deleted(owner, partitions, topic, id));
-            } else if let Some(coordinator) = self.coordinators.remove(&log) {
+        let here: Vec<LogId> = self.coordinators.keys().filter(|log| log.topic == id).copied().collect();
+        for log in here {
+            if let Some(coordinator) = self.coordinators.remove(&log) {
                 self.deadlines.clear(log);
                 coordinator.deleted(owner);
             }
         }
+        self.begin_errand(owner, partitions, Errand::TopicDeleted { topic: topic.clone(), id });
     }
 
-    /// The node is stopping: who waits is told to look for its coordinator again.
+    /// The node is stopping: who waits is sent home. Offsets of topics that were deleted a moment ago are forgotten when
+    /// they are loaded again.
     pub fn stop(&mut self, owner: &mut Owner<'_>, partitions: &mut Partitions) {
         self.stopping = true;
         self.deadlines = Timers::default();
-        for coordinator in self.coordinators.values_mut() {
-            coordinator.stop(owner, partitions);
-        }
+        self.errands.clear();
+        self.begin_errand(owner, partitions, Errand::SendHome);
     }
 
     fn with(&mut self, log: LogId, act: impl FnOnce(&mut Coordinator)) {

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::question::{CommitOffsets, FetchOffsets, FetchedOffset, OffsetToCommit};
 use super::record::{GroupRecord, OffsetCommitKey, OffsetCommitValue};
 use super::step::Step;
+use crate::catalogue::image::Image;
 use crate::mutant::{Mutant, is_on};
 use crate::protocol::{ErrorCode, Str};
 use crate::time::WallTime;
@@ -116,16 +117,21 @@ impl Offsets {
         request.offsets.iter().map(one).collect()
     }
 
-    /// What is committed for what is asked: a partition without an offset has the offset -1, not an error.
-    pub fn fetch(&self, request: &FetchOffsets) -> Vec<FetchedOffset> {
+    /// What is committed for what is asked: a partition without an offset has the offset -1, not an error. Offsets of
+    /// topics that `image` does not have any more are waiting to be forgotten, and are not told.
+    pub fn fetch(&self, image: &Image, request: &FetchOffsets) -> Vec<FetchedOffset> {
         match &request.topics {
-            None => self.iter().map(|(topic, partition, value)| found(topic, partition, value)).collect(),
+            None => self
+                .iter()
+                .filter(|(topic, _, value)| !is_of_deleted(image, topic, value))
+                .map(|(topic, partition, value)| found(topic, partition, value))
+                .collect(),
             Some(topics) => topics
                 .iter()
                 .flat_map(|(topic, partitions)| partitions.iter().map(move |partition| (topic, *partition)))
                 .map(|(topic, partition)| match self.get(topic, partition) {
-                    Some(value) => found(topic, partition, value),
-                    None => missing(topic, partition),
+                    Some(value) if !is_of_deleted(image, topic, value) => found(topic, partition, value),
+                    Some(_) | None => missing(topic, partition),
                 })
                 .collect(),
         }
@@ -161,6 +167,18 @@ impl Offsets {
         gone.into_iter().for_each(|partition| self.delete(step, group, topic, partition));
     }
 
+    /// Forgets some of the offsets of topics that were deleted while nobody here could be told: the node stopped, or the
+    /// group was being loaded.
+    pub fn forget_deleted(&mut self, step: &mut Step<'_>, group: &Str) {
+        let gone: Vec<(Str, i32)> = self
+            .iter()
+            .filter(|(topic, _, value)| is_of_deleted(step.image, topic, value))
+            .map(|(topic, partition, _)| (topic.clone(), partition))
+            .take(EXPIRED_PER_STEP)
+            .collect();
+        gone.iter().for_each(|(topic, partition)| self.delete(step, group, topic, *partition));
+    }
+
     /// Forgets some of what has been kept for long enough, but nothing of topics that are `subscribed`
     /// (`OffsetExpirationConditionImpl`).
     pub fn expire(
@@ -184,6 +202,11 @@ impl Offsets {
             .collect();
         over.iter().for_each(|(topic, partition)| self.delete(step, group, topic, *partition));
     }
+}
+
+/// Whether an offset was committed for a topic that is gone; one of the same name may have been made since.
+fn is_of_deleted(image: &Image, topic: &str, value: &OffsetCommitValue) -> bool {
+    !value.topic_id.is_zero() && image.topic(topic).is_none_or(|now| now.id != value.topic_id)
 }
 
 /// Whether a text has more than `limit` characters as Java counts them.

@@ -100,6 +100,7 @@ impl World {
             world.shards.push(Shard { gateway, outbox, engine, drained: false });
         }
         world.settle();
+        world.go_on();
         world
     }
 
@@ -223,6 +224,26 @@ impl World {
             self.input(shard, Input::Tick);
         }
         self.settle();
+        self.go_on();
+    }
+
+    /// Lets one turn go by: what was to go on in the next one does.
+    pub fn turn(&mut self) {
+        self.now.mono = self.now.mono + Duration::from_nanos(1);
+        for shard in 0..self.shards.len() {
+            self.input(shard, Input::Tick);
+        }
+        self.settle();
+    }
+
+    /// Lets turns go by until nothing is due any more.
+    fn go_on(&mut self) {
+        let next = |world: &World| {
+            world.shards.iter().filter_map(|shard| shard.gateway.next_deadline()).map(|(at, _)| at).min()
+        };
+        while next(self).is_some_and(|at| at <= self.now.mono + Duration::from_nanos(1)) {
+            self.turn();
+        }
     }
 
     /// Lets everything happen that can: messages between shards, and the engine if it answers.
@@ -251,7 +272,14 @@ impl World {
         true
     }
 
+    /// Asks all shards to stop, and lets them do so.
     pub fn stop(&mut self) {
+        self.stop_at_once();
+        self.go_on();
+    }
+
+    /// Asks all shards to stop; no turn has gone by yet.
+    pub fn stop_at_once(&mut self) {
         for shard in 0..self.shards.len() {
             self.input(shard, Input::Stop);
         }

@@ -11,6 +11,7 @@ impl Coordinator {
         let (phase, groups) = match &self.phase {
             Phase::Loading(_) => (CoordinatorPhase::Loading, None),
             Phase::Failed => (CoordinatorPhase::Failed, None),
+            Phase::Active(active) if active.asleep.is_some() => (CoordinatorPhase::Loading, Some(active)),
             Phase::Active(active) => (CoordinatorPhase::Active, Some(active)),
         };
         let groups = groups.into_iter().flat_map(|active| active.groups.values());
@@ -66,7 +67,12 @@ impl Coordinator {
             );
             assert!(!group.is_nothing(), "group {} is kept for nothing", group.id());
             let due = self.timers.has(Due::Group(*number));
-            assert!(due == group.next_deadline().is_some(), "the deadline of group {}", group.id());
+            let is_asleep = active.asleep.is_some_and(|from| from <= *number);
+            assert!(
+                is_asleep || due == group.next_deadline().is_some(),
+                "the deadline of group {}",
+                group.id()
+            );
             group.check_invariants();
         }
         for timer in self.timers.keys() {
@@ -74,7 +80,7 @@ impl Coordinator {
                 Due::Group(number) => {
                     assert!(active.groups.contains_key(&number), "a deadline of {:?}", GroupNo(number.0));
                 }
-                Due::Expiry(_) | Due::Writes | Due::Load => {}
+                Due::Waking | Due::Expiry(_) | Due::Writes | Due::Load => {}
             }
         }
         let mut undurable = active.writes.values().skip_while(|write| !write.durable);
