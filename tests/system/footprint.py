@@ -44,7 +44,7 @@ def ten_thousand_partitions(test):
                     for _ in range(200):
                         error, _ = connection.produced(connection.receive()[1])
                         assert error == 0, f"error {error}"
-        assert server.stop(60) == 0
+        assert server.stop(240) == 0
         ready = server.start()
         assert ready < 5, f"{ready:.1f} s until ready"
         server.kill()
