@@ -1,5 +1,7 @@
 //! Ten thousand groups: what is done to all of them at once.
 
+use std::time::Duration;
+
 use kelpgate_core::ids::ConnId;
 use kelpgate_core::protocol::delete_topics::DeleteTopicsRequest;
 use kelpgate_core::protocol::join_group::{JoinGroupRequest, JoinGroupRequestProtocol};
@@ -27,6 +29,8 @@ pub fn round() -> Vec<Cost> {
             Response::DeleteTopics(deleted) => assert_eq!(deleted.responses[0].error_code, ErrorCode::NONE),
             other => panic!("{other:?}"),
         }
+        // Groups forget their offsets turn by turn.
+        world.pass(Duration::ZERO);
     });
     let join = cost("10,000 groups get a member each", &mut world, |world| {
         conns.iter().enumerate().for_each(|(number, conn)| world.send(*conn, 3, join(number)));
