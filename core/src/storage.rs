@@ -164,9 +164,9 @@ pub enum StorageError {
     /// The process may not open more files.
     #[error("too many open files")]
     TooManyFiles,
-    /// Bytes on disk are not what was written. The range is fenced, never served.
+    /// Bytes on disk are not what was written. The offsets from `at` to before `until` are fenced, never served.
     #[error("damaged at offset {at}: {detail}")]
-    Damaged { at: i64, detail: String },
+    Damaged { at: i64, until: i64, detail: String },
     /// An earlier write or sync failed: the log takes no more writes until it has been opened anew.
     #[error("fenced after an earlier failure: {0}")]
     Fenced(String),

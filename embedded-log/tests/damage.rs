@@ -62,7 +62,8 @@ fn walk(node: &mut Node, number: u32) -> (Vec<i64>, Vec<i64>) {
                 }
             }
             Ok(other) => panic!("{other:?}"),
-            Err(StorageError::Damaged { .. }) => {
+            Err(StorageError::Damaged { at, until, .. }) => {
+                assert!(at == from && until >= from / 10 * 10 + 10, "{at} to {until} at {from}");
                 damaged.push(from);
                 from = from / 10 * 10 + 10;
             }

@@ -138,7 +138,7 @@ fn verify_log(reader: &mut Reader, log: &LogDescription) -> Result<Good, String>
 
 fn damage(at: i64, error: &StorageError) -> String {
     match error {
-        StorageError::Damaged { at, detail } => format!("damaged at offset {at}: {detail}"),
+        StorageError::Damaged { at, detail, .. } => format!("damaged at offset {at}: {detail}"),
         StorageError::Full
         | StorageError::TooManyFiles
         | StorageError::Fenced(_)

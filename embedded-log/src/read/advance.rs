@@ -1,6 +1,7 @@
 //! A read goes on until it ends or has to wait.
 
 use alloc::string::String;
+use core::ops::Range;
 
 use kelpgate_core::storage::{StorageError, StorageReply};
 
@@ -39,8 +40,8 @@ impl Log {
                         return self.end_job(job, Ok(done), out);
                     }
                 }
-                Source::Damaged { from } => {
-                    return self.at_damage(job, from, String::from("found before"), out);
+                Source::Damaged { from, until } => {
+                    return self.at_damage(job, from..until, String::from("found before"), out);
                 }
                 Source::Replacing { segment } => return self.park(id, job, segment),
                 Source::Unindexed { segment } => return self.await_index(id, job, segment, out),
@@ -69,11 +70,12 @@ impl Log {
     }
 
     /// A read came to bytes that are not what was written: it gives what came before, or says so.
-    pub(super) fn at_damage(&mut self, job: Job, at: i64, detail: String, out: &mut LogOutbox) {
+    pub(super) fn at_damage(&mut self, job: Job, lost: Range<i64>, detail: String, out: &mut LogOutbox) {
         match &job.want {
             Want::Read { found, .. } if !found.is_empty() => self.finish(job, out),
             Want::Read { .. } | Want::Time { .. } | Want::Max { .. } | Want::Index { .. } => {
-                self.end_job(job, Err(StorageError::Damaged { at, detail }), out);
+                let Range { start: at, end: until } = lost;
+                self.end_job(job, Err(StorageError::Damaged { at, until, detail }), out);
             }
         }
     }

@@ -122,7 +122,7 @@ impl Log {
     pub(super) fn damaged(&mut self, id: u64, mut job: Job, segment: i64, lost: Lost, out: &mut LogOutbox) {
         let until = self.fence(job.log, segment, lost, out);
         match &job.want {
-            Want::Read { .. } => self.at_damage(job, lost.from, lost.why.to_string(), out),
+            Want::Read { .. } => self.at_damage(job, lost.from..until, lost.why.to_string(), out),
             Want::Time { .. } | Want::Max { .. } => {
                 job.next = job.next.max(until);
                 self.advance(id, job, out);

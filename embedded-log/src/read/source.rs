@@ -22,7 +22,7 @@ pub(super) enum Source {
     /// In a segment that is just being replaced.
     Replacing { segment: i64 },
     /// In a damaged range.
-    Damaged { from: i64 },
+    Damaged { from: i64, until: i64 },
 }
 
 /// Where in a file.
@@ -103,7 +103,9 @@ pub(super) fn end_of_file_part(log: &PartitionLog, segment: &Segment) -> (u64, i
 fn fenced(log: &PartitionLog, job: &mut Job) -> Option<Source> {
     let range = log.damage_from(job.next)?;
     match &job.want {
-        Want::Read { .. } if range.from <= job.next => Some(Source::Damaged { from: job.next }),
+        Want::Read { .. } if range.from <= job.next => {
+            Some(Source::Damaged { from: job.next, until: range.until })
+        }
         Want::Read { .. } => {
             job.until = job.until.min(range.from);
             None

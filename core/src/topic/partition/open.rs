@@ -104,14 +104,13 @@ impl Partition {
                 _ => self.fence(owner, &format!("batches from offset {from} cannot be understood")),
             },
             Ok(other) => panic!("a read was answered with {other:?}"),
-            // What is damaged is not served; what comes after it is. Its producers are not known any more.
-            Err(StorageError::Damaged { at, detail }) => {
-                owner.note(
-                    Level::Error,
-                    format!("{}: damaged at {at} ({detail}): producers read no further", self.log),
-                );
-                let end = ready.end;
-                self.replay_from(owner, ready, end);
+            // What is damaged is not served; what comes after it is. What its producers had sent is not known any more.
+            Err(StorageError::Damaged { at, until, detail }) => {
+                let text =
+                    format!("{}: damaged at {at} ({detail}): producers are read on at {until}", self.log);
+                owner.note(Level::Error, text);
+                let next = until.max(from + 1).min(ready.end);
+                self.replay_from(owner, ready, next);
             }
             Err(error) => self.close_for_now(owner, &error),
         }
