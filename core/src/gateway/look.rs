@@ -20,7 +20,7 @@ impl Gateway {
             },
             partitions: partitions.map(|(log, partition)| self.look_at(*log, partition)).collect(),
             coordinators: self.coordinators.look(&self.around.image),
-            connections: self.connections.iter().map(|(conn, connection)| connection.look(*conn)).collect(),
+            connections: self.look_connections().collect(),
             counts: self.counts(),
         }
     }
@@ -39,6 +39,16 @@ impl Gateway {
     /// One connection of this shard.
     pub fn look_connection(&self, conn: ConnId) -> Option<ConnectionView> {
         self.connections.get(&conn).map(|connection| connection.look(conn))
+    }
+
+    /// All connections of this shard, in the order in which they were accepted.
+    pub fn look_connections(&self) -> impl Iterator<Item = ConnectionView> + '_ {
+        self.connections.iter().map(|(conn, connection)| connection.look(*conn))
+    }
+
+    /// How many partitions were asked anything since the start.
+    pub fn partitions(&self) -> usize {
+        self.partitions.iter().count()
     }
 
     /// What waits and what is held.
