@@ -40,6 +40,20 @@ def by_totals(code, output):
     return passed, failed + (code != 0 and not failed)
 
 
+def by_seeds(code, output):
+    """`kelpgate-sim run`: the first lines of its table."""
+    counts = dict(re.findall(r"^(seeds|failed) +(\d+)$", output, re.MULTILINE))
+    seeds, failed = int(counts.get("seeds", 0)), int(counts.get("failed", 0))
+    return seeds - failed, failed + (code != 0 and not failed) + (not seeds)
+
+
+def by_hunts(code, output):
+    """`kelpgate-sim mutants`: how many bugs of how many it has found."""
+    found = re.findall(r"^(\d+) of (\d+) bugs are found", output, re.MULTILINE)
+    found, bugs = map(int, found[-1]) if found else (0, 1)
+    return found, bugs - found + (code != 0 and found == bugs)
+
+
 class Report:
     """The totals of a run, and a log per step."""
 
