@@ -16,9 +16,10 @@ use crate::client::member::{
 };
 use crate::client::producer::ProducerOptions;
 use crate::client::reader::ReaderOptions;
+use crate::enrich::enrich;
 use crate::faults::Swarm;
 use crate::random::Random;
-use crate::run::{ClientPlan, Plan};
+use crate::run::{ClientPlan, Guest, Plan};
 
 /// What clients must agree on.
 struct Scene {
@@ -52,7 +53,7 @@ impl Plan {
         if random.chance(4) {
             clients.push(ClientPlan::Hostile(draw_hostile(&mut random)));
         }
-        Plan {
+        let mut plan = Plan {
             seed,
             safety: Duration::from_secs(random.within(5..=40)),
             liveness: Duration::from_secs(120),
@@ -61,8 +62,10 @@ impl Plan {
             properties: draw_properties(&mut random),
             swarm: Swarm::draw(&mut random),
             topics,
-            clients,
-        }
+            clients: clients.into_iter().map(Guest::from).collect(),
+        };
+        enrich(&mut plan);
+        plan
     }
 }
 
@@ -94,6 +97,7 @@ fn draw_producer(random: &mut Random, scene: &Scene) -> ProducerOptions {
         together: random.chance(2),
         version: random.within(if codec == Codec::Zstd { 7..=13 } else { 3..=13 }) as i16,
         identity_version: random.within(0..=5) as i16,
+        fleeting: Vec::new(),
     }
 }
 
@@ -126,6 +130,8 @@ fn draw_fetch(random: &mut Random, scene: &Scene) -> FetchOptions {
         min_bytes: (*random.pick(&[1, 1, 100, 10_000])).min(max_bytes / 10),
         max_bytes,
         work: Duration::from_millis(*random.pick(&[0, 0, 5, 50, 2_000])),
+        epochs: false,
+        rack: None,
     }
 }
 

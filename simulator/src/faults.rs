@@ -35,11 +35,13 @@ pub enum FaultKind {
     FullDisk,
     /// Everything a disk does takes long for a while.
     SlowDisk,
+    /// A bit of a segment is not what it was.
+    FlippedBits,
 }
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [FaultKind; 12] = [
+    pub const ALL: [FaultKind; 13] = [
         FaultKind::Reset,
         FaultKind::Silence,
         FaultKind::Hold,
@@ -52,6 +54,7 @@ impl FaultKind {
         FaultKind::FailedSync,
         FaultKind::FullDisk,
         FaultKind::SlowDisk,
+        FaultKind::FlippedBits,
     ];
 }
 
@@ -91,7 +94,8 @@ impl Swarm {
     /// What a seed draws: each kind is there or not, and rare or frequent.
     pub fn draw(random: &mut Random) -> Swarm {
         let mut swarm = Swarm::calm();
-        for kind in FaultKind::ALL {
+        // Bits are flipped where the plan says so: see `enrich`.
+        for kind in FaultKind::ALL.into_iter().filter(|kind| *kind != FaultKind::FlippedBits) {
             if random.chance(3) {
                 let mean = Duration::from_millis(random.within(300..=20_000));
                 swarm.every.insert(kind, mean);

@@ -6,10 +6,12 @@
 #![forbid(unsafe_code)]
 
 pub mod agenda;
+pub mod bench;
 pub mod check;
 pub mod client;
 pub mod disk;
 mod draw;
+mod enrich;
 pub mod faults;
 pub mod history;
 pub mod model;

@@ -26,6 +26,8 @@ struct Cli {
 enum Command {
     /// Run seeds: many, with a table at the end, or one, step by step if wanted.
     Run(Run),
+    /// Measure how fast the simulator is.
+    Bench(kelpgate_simulator::bench::Options),
     /// Put known bugs in, one at a time, and count the seeds until a check notices.
     #[cfg(feature = "mutants")]
     Mutants(kelpgate_simulator::mutants::Options),
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let good = match command {
         Command::Run(run) => run_seeds(&run),
+        Command::Bench(options) => kelpgate_simulator::bench::run(&options),
         #[cfg(feature = "mutants")]
         Command::Mutants(options) => kelpgate_simulator::mutants::run(&options),
     };

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
-use kelpgate_core::ids::Ticket;
+use kelpgate_core::ids::{LogId, Ticket};
 use kelpgate_core::inquiry::{AdminAnswer, AdminQuestion};
+use kelpgate_core::inspect::PartitionView;
+use kelpgate_core::protocol::Str;
 use kelpgate_core::settings::Settings;
 use kelpgate_core::shard_message::ShardMessage;
 use kelpgate_core::time::{Instant, Now, WallTime};
@@ -116,6 +118,17 @@ pub enum Want {
     },
     /// Every shard has come to rest after it was asked to stop.
     Stopped,
+}
+
+/// A bit that was flipped.
+#[derive(Debug)]
+pub struct Flipped {
+    pub topic: Str,
+    pub partition: i32,
+    pub log: LogId,
+    pub path: String,
+    /// In the file.
+    pub at: usize,
 }
 
 /// A running or stopped node with its disk.
@@ -338,6 +351,24 @@ impl Node {
         };
         self.tell(now, shard, Event::File { ticket, outcome }, wants);
         Some(ticket)
+    }
+
+    /// Flips a bit in a segment of some partition that clients use, if there is one.
+    pub fn flip_a_bit(&mut self, random: &mut Random) -> Option<Flipped> {
+        let gateways = self.seats.iter().filter_map(|seat| seat.shard.gateway());
+        let partitions = gateways.flat_map(|gateway| gateway.look().partitions);
+        let used: Vec<PartitionView> =
+            partitions.filter(|partition| !partition.name.topic.starts_with("__")).collect();
+        let PartitionView { name, log, .. } = used.get(random.below(used.len()))?;
+        let folder = format!("topics/{log}/");
+        let files = self.disk.files().into_iter();
+        let segments: Vec<(String, usize)> = files
+            .filter(|(path, len)| path.starts_with(&folder) && path.ends_with(".log") && *len > 0)
+            .collect();
+        let (path, len) = segments.get(random.below(segments.len()))?.clone();
+        let at = random.below(len);
+        self.disk.damage(&path, at, &[1 << random.below(8)]);
+        Some(Flipped { topic: name.topic.clone(), partition: name.partition, log: *log, path, at })
     }
 
     /// The next command of a lane.

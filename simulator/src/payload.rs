@@ -1,5 +1,7 @@
 //! What records hold: each is unique, and every byte of it follows from its number, so that a single changed one shows.
 
+pub mod messages;
+
 use bytes::Bytes;
 use kelpgate_core::record::{Batch, BatchBuilder, BatchFields, Codec, Codecs, Levels, Record, Records};
 
@@ -23,6 +25,9 @@ const KEYS: u32 = 8;
 /// Longest filling of a value.
 const LONGEST: usize = 200;
 
+/// In the numbers of records that were sent in a format without headers.
+const OLD: u32 = 1 << 31;
+
 /// A record's parts as a producer writes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Parts {
@@ -32,6 +37,21 @@ struct Parts {
 }
 
 impl Value {
+    /// A record that is sent in a format without headers (v0 or v1).
+    pub fn old(client: u32, number: u32) -> Value {
+        Value { client, number: number | OLD }
+    }
+
+    fn is_old(self) -> bool {
+        self.number & OLD != 0
+    }
+
+    /// Key and value of its record.
+    fn content(self) -> (Option<Vec<u8>>, Vec<u8>) {
+        let Parts { key, value, .. } = self.parts();
+        (key, value)
+    }
+
     /// The key of its record.
     pub fn key(self) -> Option<Vec<u8>> {
         self.parts().key
@@ -48,8 +68,8 @@ impl Value {
         Parts { key, value, header }
     }
 
-    fn read(record: &Record<'_>) -> Option<Value> {
-        let (client, rest) = record.value?.split_first_chunk()?;
+    fn read(value: &[u8]) -> Option<Value> {
+        let (client, rest) = value.split_first_chunk()?;
         let (number, _) = rest.split_first_chunk()?;
         Some(Value { client: u32::from_be_bytes(*client), number: u32::from_be_bytes(*number) })
     }
@@ -93,12 +113,20 @@ pub fn read(batch: &[u8], from: i64, codecs: &mut Codecs) -> Result<Vec<Found>, 
 }
 
 fn compared(record: &Record<'_>) -> Result<Value, String> {
-    let value = Value::read(record).ok_or("its value is too short")?;
-    let parts = value.parts();
+    let value = compared_with(record.key, record.value.ok_or("it has no value")?)?;
     let headers: Vec<_> =
         record.headers.iter().collect::<Result<_, _>>().map_err(|error| error.to_string())?;
-    let same = parts.key.as_deref() == record.key
-        && Some(&parts.value[..]) == record.value
-        && headers == [(&b"h"[..], parts.header.as_deref())];
-    if same { Ok(value) } else { Err(format!("it is not what was sent as {value}")) }
+    let header = value.parts().header;
+    let same = match value.is_old() {
+        true => headers.is_empty(),
+        false => headers == [(&b"h"[..], header.as_deref())],
+    };
+    if same { Ok(value) } else { Err(format!("it has other headers than were sent with {value}")) }
+}
+
+/// The same where headers are not told.
+fn compared_with(key: Option<&[u8]>, value: &[u8]) -> Result<Value, String> {
+    let read = Value::read(value).ok_or("its value is too short")?;
+    let same = read.content() == (key.map(<[u8]>::to_vec), value.to_vec());
+    if same { Ok(read) } else { Err(format!("it is not what was sent as {read}")) }
 }

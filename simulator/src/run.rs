@@ -1,11 +1,12 @@
 //! One run from one seed: a world is drawn; for a while everything may go wrong; then it heals, and everything that was
 //! promised is demanded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use kelpgate_core::protocol::Str;
 use kelpgate_log::Sync;
 
 use crate::check::{self, Violation};
@@ -13,10 +14,12 @@ use crate::client::Client;
 use crate::client::administrator::{Administrator, AdministratorOptions};
 use crate::client::consumption::{EARLIEST, FetchOptions, Position};
 use crate::client::creator::{Creator, NewTopic};
+use crate::client::describer::Describer;
 use crate::client::hostile::{Hostile, HostileOptions};
 use crate::client::member::{Member, MemberOptions};
 use crate::client::producer::{Producer, ProducerOptions};
 use crate::client::reader::{Reader, ReaderOptions};
+use crate::client::together::Together;
 use crate::faults::Swarm;
 use crate::node::{Clock, Node, NodeOptions, WALL_START};
 use crate::random::Random;
@@ -38,7 +41,21 @@ pub struct Plan {
     pub swarm: Swarm,
     pub topics: Vec<NewTopic>,
     /// Those of each node.
-    pub clients: Vec<ClientPlan>,
+    pub clients: Vec<Guest>,
+}
+
+/// A client and how it begins.
+#[derive(Clone, Debug)]
+pub struct Guest {
+    pub plan: ClientPlan,
+    /// The version of ApiVersions with which it begins each connection; none for those older than that request.
+    pub greeting: Option<i16>,
+}
+
+impl From<ClientPlan> for Guest {
+    fn from(plan: ClientPlan) -> Guest {
+        Guest { plan, greeting: None }
+    }
 }
 
 /// A client to be made.
@@ -47,6 +64,8 @@ pub enum ClientPlan {
     Producer(ProducerOptions),
     Reader(ReaderOptions),
     Member(MemberOptions),
+    /// Members of KIP-848 that share a connection to their coordinator.
+    Together(Vec<MemberOptions>),
     Administrator(AdministratorOptions),
     Hostile(HostileOptions),
 }
@@ -57,6 +76,7 @@ impl ClientPlan {
             ClientPlan::Producer(options) => Box::new(Producer::new(options.clone())),
             ClientPlan::Reader(options) => Box::new(Reader::new(options.clone())),
             ClientPlan::Member(options) => Box::new(Member::new(options.clone())),
+            ClientPlan::Together(options) => Box::new(Together::new(options.clone())),
             ClientPlan::Administrator(options) => Box::new(Administrator::new(options.clone())),
             ClientPlan::Hostile(options) => Box::new(Hostile::new(options.clone())),
         }
@@ -95,8 +115,9 @@ impl Plan {
         for _ in 0..self.nodes {
             let node = world.add_node(self.node(random));
             world.add_client(Box::new(Creator::new(self.topics.clone())), node);
-            for client in &self.clients {
-                world.add_client(client.make(), node);
+            for Guest { plan, greeting } in &self.clients {
+                let client = world.add_client(plan.make(), node);
+                greeting.iter().for_each(|version| world.greets(client, *version));
             }
         }
         let healing = world.now() + self.safety;
@@ -108,7 +129,25 @@ impl Plan {
             world.add_client(Box::new(Reader::new(self.audit())), node);
         }
         self.until_done(world)?;
+        let groups = self.groups();
+        for node in (0..self.nodes).filter(|_| !groups.is_empty()) {
+            world.add_client(Box::new(Describer::new(groups.clone())), node);
+        }
         world.end()
+    }
+
+    /// The groups that clients are members of.
+    fn groups(&self) -> Vec<Str> {
+        let members = self.clients.iter().flat_map(|guest| match &guest.plan {
+            ClientPlan::Member(options) => std::slice::from_ref(options),
+            ClientPlan::Together(options) => options,
+            ClientPlan::Producer(_)
+            | ClientPlan::Reader(_)
+            | ClientPlan::Administrator(_)
+            | ClientPlan::Hostile(_) => &[],
+        });
+        let groups: BTreeSet<Str> = members.map(|member| member.group.clone()).collect();
+        groups.into_iter().collect()
     }
 
     fn node(&self, random: &mut Random) -> Node {
@@ -138,15 +177,10 @@ impl Plan {
             topics: topics.collect(),
             fetch: FetchOptions {
                 version: 12,
-                offsets_version: 7,
-                metadata_version: 12,
-                metadata_age: Duration::from_secs(300),
                 sessions: false,
-                committed: false,
                 max_wait: Duration::from_millis(100),
-                min_bytes: 1,
-                max_bytes: 1 << 20,
-                work: Duration::ZERO,
+                epochs: false,
+                ..FetchOptions::default()
             },
             start: Position::Timestamp(EARLIEST),
             jumps: None,
@@ -163,7 +197,10 @@ impl fmt::Display for Plan {
             write!(f, "\n  topic {} of {} partitions {:?}", topic.name, topic.partitions, topic.configs)
         })?;
         let clients = clients.iter().enumerate();
-        clients.into_iter().try_for_each(|(place, client)| write!(f, "\n  client {place}: {client:?}"))
+        clients.into_iter().try_for_each(|(place, Guest { plan, greeting })| {
+            let greeting = greeting.map_or(String::new(), |version| format!(" (ApiVersions v{version})"));
+            write!(f, "\n  client {place}{greeting}: {plan:?}")
+        })
     }
 }
 

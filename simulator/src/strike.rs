@@ -1,15 +1,17 @@
 //! How faults strike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use kelpgate_core::ids::LogId;
 use kelpgate_log::file::{FileError, Lane};
 
 use crate::check::Violation;
 use crate::disk::Survives;
 use crate::faults::FaultKind;
+use crate::history::Place;
 use crate::network::LinkId;
-use crate::node::{Node, NodeId, Phase, WALL_START};
+use crate::node::{Flipped, Node, NodeId, Phase, WALL_START};
 use crate::random::Random;
 use crate::world::{Due, World};
 
@@ -22,6 +24,8 @@ pub struct Disks {
     slow: BTreeMap<NodeId, u32>,
     /// Something was wrong with some disk, and a node may still suffer from it.
     touched: bool,
+    /// Logs of which bytes were changed.
+    damaged: BTreeMap<NodeId, BTreeSet<LogId>>,
 }
 
 impl Disks {
@@ -52,6 +56,19 @@ impl Disks {
     pub fn fail(&mut self, id: NodeId, count: usize) {
         self.touch();
         self.failing.insert(id, count);
+    }
+
+    /// Bytes of a log were changed.
+    pub fn damage(&mut self, id: NodeId, log: LogId) {
+        self.damaged.entry(id).or_default().insert(log);
+    }
+
+    /// Whether a node has a reason to log this as an error.
+    pub fn explain(&self, id: NodeId, text: &str) -> bool {
+        let Some(damaged) = self.damaged.get(&id) else { return self.touched };
+        // The second is said whenever somebody asks for what was named before.
+        let names = damaged.iter().any(|log| text.contains(&log.to_string()));
+        self.touched || names || text.starts_with("storage: damaged")
     }
 
     /// Something is wrong with a disk.
@@ -120,8 +137,22 @@ impl World {
             FaultKind::FileErrors | FaultKind::FailedSync | FaultKind::FullDisk | FaultKind::SlowDisk => {
                 self.strike_disk(kind, id);
             }
+            FaultKind::FlippedBits => self.flip_a_bit(id),
         }
         Ok(())
+    }
+
+    /// Changes a bit of some partition that clients use.
+    fn flip_a_bit(&mut self, id: NodeId) {
+        let Some(flipped) = self.nodes[id].flip_a_bit(&mut self.random) else { return };
+        let Flipped { topic, partition, log, path, at } = flipped;
+        self.transcript
+            .note(self.now, &[23, id as u64, at as u64], || format!("a bit of {path} at {at} is flipped"));
+        self.disks.damage(id, log);
+        let place = Place { node: id, topic, partition };
+        for check in &mut self.checks {
+            check.damaged(&place, log);
+        }
     }
 
     fn any_link(&mut self) -> Option<LinkId> {

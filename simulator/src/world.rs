@@ -1,20 +1,22 @@
 //! Everything there is in a run: nodes, the network, clients, faults and those who watch. One agenda, one time.
 
-use std::collections::BTreeMap;
+mod clients;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kelpgate_core::inquiry::{AdminAnswer, AdminQuestion};
-use kelpgate_core::protocol::ApiKey;
+use kelpgate_core::protocol::{ApiKey, Str};
 use kelpgate_core::time::Instant;
 use kelpgate_shard::{FileCommand, Lane, Level};
 
 use crate::agenda::Agenda;
 use crate::check::{Check, End, Seen, Verdict, Violation};
-use crate::client::{Ask, Client, Context, Happening, Heard, Seat};
+use crate::client::{Ask, Client, Happening, Seat};
 use crate::disk::Survives;
 use crate::faults::{FaultKind, Swarm};
-use crate::history::{ClientId, Observation};
-use crate::network::{Arrival, Conditions, Due as Delivery, LinkId, Network, Way};
+use crate::history::ClientId;
+use crate::network::{Conditions, Due as Delivery, LinkId, Network, Way};
 use crate::node::{Node, NodeId, Phase, Want};
 use crate::random::Random;
 use crate::strike::Disks;
@@ -75,6 +77,9 @@ pub struct World {
     pub(crate) healed: bool,
     /// Clients do nothing any more.
     over: bool,
+    /// Topics that come and go. Those who watch are not told what is sent to them and read from them, since a client that
+    /// goes by name cannot know which of several topics of that name it has before it.
+    fleeting: BTreeSet<(NodeId, Str)>,
     /// The answers that clients got.
     answers: BTreeMap<ApiKey, u64>,
     /// What nodes told their administrator.
@@ -107,6 +112,7 @@ impl World {
             events: 0,
             healed: false,
             over: false,
+            fleeting: BTreeSet::new(),
             answers: BTreeMap::new(),
             told: Vec::new(),
             swarm,
@@ -132,6 +138,12 @@ impl World {
         let client = self.seats.len() - 1;
         self.agenda.put(self.now, Due::Client(client));
         client
+    }
+
+    /// A client asks first of all, on each connection, what the node serves: with this version of ApiVersions, which may be
+    /// one that the node is too old for.
+    pub fn greets(&mut self, client: ClientId, version: i16) {
+        self.seats[client].greeting = Some(version);
     }
 
     /// Starts a node that is down.
@@ -391,8 +403,11 @@ impl World {
                 }
                 Want::Log { shard, level, text } => {
                     self.transcript.note(self.now, &[5], || format!("{id}/{shard} {level:?}: {text}"));
-                    if level == Level::Error && self.disks.are_well() {
-                        return Err(Violation { check: "a well node has no errors to log", what: text });
+                    if level == Level::Error {
+                        if !self.disks.explain(id, &text) {
+                            return Err(Violation { check: "a well node has no errors to log", what: text });
+                        }
+                        self.checks.iter_mut().for_each(|check| check.complained(id, &text));
                     }
                 }
                 Want::Answer { answer } => {
@@ -424,190 +439,6 @@ impl World {
         self.nodes[id].write(self.now, link, self.network.room(link), &mut wants);
         self.carry_out(id, wants)
     }
-
-    fn deliver(&mut self, due: Delivery) -> Result<(), Violation> {
-        let Some(arrival) = self.network.arrive(&mut self.agenda, self.now, due) else { return Ok(()) };
-        let Some(Joined { client, node }) = self.links.get(&due.link).copied() else { return Ok(()) };
-        match (due.way, arrival) {
-            (Way::Up, Arrival::Bytes(bytes)) => {
-                self.transcript.bytes(&bytes);
-                let mut wants = Vec::new();
-                self.nodes[node].arrived(self.now, due.link, bytes, &mut wants);
-                self.carry_out(node, wants)
-            }
-            (Way::Up, Arrival::End) => {
-                let mut wants = Vec::new();
-                self.nodes[node].ended(self.now, due.link, &mut wants);
-                self.carry_out(node, wants)
-            }
-            (Way::Down, Arrival::Bytes(bytes)) => {
-                self.seats[client].received(due.link, &bytes);
-                self.hear(client, due.link)?;
-                self.write(node, due.link)
-            }
-            (Way::Down, Arrival::End) => self.closed(client, due.link),
-        }
-    }
-
-    fn closed(&mut self, client: ClientId, link: LinkId) -> Result<(), Violation> {
-        self.network.end(&mut self.agenda, self.now, Delivery { link, way: Way::Up });
-        if self.seats[client].closed(link) {
-            self.transcript.note(self.now, &[8, link.0], || format!("c{client} loses {}", link.0));
-            self.lost(client, link);
-            self.tell(client, Happening::Closed { link })?;
-        }
-        Ok(())
-    }
-
-    fn hear(&mut self, client: ClientId, link: LinkId) -> Result<(), Violation> {
-        loop {
-            match self.seats[client].hear(link) {
-                Ok(None) => return Ok(()),
-                Ok(Some(Heard::Raw(bytes))) => self.tell(client, Happening::Bytes { link, bytes })?,
-                Ok(Some(Heard::Answer(sent, response))) => {
-                    *self.answers.entry(sent.key).or_default() += 1;
-                    self.transcript.note(self.now, &[9, link.0, sent.correlation_id as u64], || {
-                        format!("c{client} < {} {}: {}", link.0, sent.correlation_id, brief(&response))
-                    });
-                    self.observed(client, &Observation::Answered { link })?;
-                    let seen = self.seen(client);
-                    self.all_check(|check| check.answered(seen, link, &sent, &response))?;
-                    self.tell(client, Happening::Answered { link, sent, response })?;
-                }
-                Err(what) => {
-                    self.observed(client, &Observation::WrongAnswer { link, what: what.clone() })?;
-                    return Err(Violation { check: "answers come once, in order, and can be read", what });
-                }
-            }
-        }
-    }
-
-    fn connect(&mut self, link: LinkId) -> Result<(), Violation> {
-        let Some(Joined { client, node }) = self.links.get(&link).copied() else { return Ok(()) };
-        self.network.open(link, self.seats[client].slow && !self.healed);
-        let mut wants = Vec::new();
-        let accepted = self.nodes[node].accept(self.now, link, &mut wants);
-        self.transcript.note(self.now, &[10, link.0, u64::from(accepted)], || {
-            format!("c{client} {} {}", if accepted { "connects" } else { "is refused" }, link.0)
-        });
-        self.carry_out(node, wants)?;
-        if accepted {
-            self.seats[client].connected(link);
-            self.tell(client, Happening::Connected { link })
-        } else {
-            self.tell(client, Happening::Closed { link })
-        }
-    }
-
-    fn wake(&mut self, client: ClientId) -> Result<(), Violation> {
-        let seat = &mut self.seats[client];
-        if !seat.begun {
-            seat.begun = true;
-            self.tell(client, Happening::Started)?;
-            // Who comes late is told what the others know.
-            return if self.healed { self.tell(client, Happening::Healed) } else { Ok(()) };
-        }
-        match seat.alarm {
-            Some(at) if at <= self.now => {
-                seat.alarm = None;
-                self.tell(client, Happening::Woken)
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    /// A step of a client, and what it wants done.
-    fn tell(&mut self, client: ClientId, happening: Happening) -> Result<(), Violation> {
-        let (mut asks, mut seen) = (Vec::new(), Vec::new());
-        let seat = &mut self.seats[client];
-        let before = seat.alarm;
-        seat.client.step(
-            happening,
-            &mut Context {
-                now: self.now,
-                client,
-                node: seat.node,
-                random: &mut seat.random,
-                asks: &mut asks,
-                seen: &mut seen,
-                last_link: &mut self.last_link,
-                last_op: &mut self.last_op,
-                alarm: &mut seat.alarm,
-            },
-        );
-        if let Some(alarm) = seat.alarm
-            && Some(alarm) != before
-        {
-            self.agenda.put(alarm, Due::Client(client));
-        }
-        for seen in &seen {
-            self.observed(client, seen)?;
-        }
-        asks.into_iter().for_each(|ask| self.ask(client, ask));
-        Ok(())
-    }
-
-    fn observed(&mut self, client: ClientId, what: &Observation) -> Result<(), Violation> {
-        let seen = self.seen(client);
-        self.all_check(|check| check.observed(seen, what))
-    }
-
-    /// A client hears nothing more of a connection.
-    fn lost(&mut self, client: ClientId, link: LinkId) {
-        let seen = self.seen(client);
-        for check in &mut self.checks {
-            check.lost(seen, link);
-        }
-    }
-
-    fn ask(&mut self, client: ClientId, ask: Ask) {
-        match ask {
-            Ask::Connect { link } => {
-                self.links.insert(link, Joined { client, node: self.seats[client].node });
-                let at = self.now + self.random.time(self.network.conditions.delay.clone());
-                self.agenda.put(at, Due::Connect(link));
-            }
-            Ask::Send { link, version, request } => {
-                let Some((sent, frame)) = self.seats[client].frame(link, self.now, version, &request) else {
-                    return;
-                };
-                let seen = self.seen(client);
-                for check in &mut self.checks {
-                    check.asked(seen, link, &sent, &request);
-                }
-                self.transcript.note(self.now, &[11, link.0], || {
-                    format!("c{client} > {} v{version} {}", link.0, brief(&request))
-                });
-                self.network.send(&mut self.agenda, self.now, Delivery { link, way: Way::Up }, frame);
-            }
-            Ask::SendRaw { link, bytes } => {
-                if self.seats[client].raw(link) {
-                    let numbers = [12, link.0, bytes.len() as u64];
-                    self.transcript.note(self.now, &numbers, || {
-                        format!("c{client} > {} {} raw bytes", link.0, bytes.len())
-                    });
-                    self.network.send(&mut self.agenda, self.now, Delivery { link, way: Way::Up }, bytes);
-                }
-            }
-            Ask::StopReading { link } => self.network.deafen(link),
-            Ask::Close { link } => {
-                self.seats[client].closed(link);
-                self.lost(client, link);
-                self.transcript.note(self.now, &[13, link.0], || format!("c{client} closes {}", link.0));
-                self.network.end(&mut self.agenda, self.now, Delivery { link, way: Way::Up });
-            }
-        }
-    }
-}
-
-/// The beginning of what a request or an answer holds.
-fn brief(message: &impl std::fmt::Debug) -> String {
-    let mut text = format!("{message:?}");
-    if let Some((end, _)) = text.char_indices().nth(300) {
-        text.truncate(end);
-        text.push_str("...");
-    }
-    text
 }
 
 /// A file command without the bytes it writes.

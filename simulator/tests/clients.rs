@@ -77,6 +77,7 @@ fn fetch(version: i16) -> FetchOptions {
         min_bytes: 1,
         max_bytes: 1 << 20,
         work: Duration::from_millis(10),
+        ..FetchOptions::default()
     }
 }
 
@@ -93,6 +94,7 @@ fn producer(version: i16, idempotent: bool) -> Box<dyn Client> {
         together: true,
         version,
         identity_version: 4,
+        fleeting: Vec::new(),
     }))
 }
 

@@ -73,3 +73,54 @@ impl Check for Answers {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::made_up::{healed, seconds, seen};
+    use crate::client::Seat;
+    use crate::client::creator::Creator;
+    use crate::random::Random;
+    use kelpgate_core::protocol::fetch::FetchRequest;
+    use kelpgate_core::protocol::metadata::MetadataRequest;
+
+    /// Whether requests that were sent at the beginning may be without an answer after so many seconds.
+    fn may_wait(requests: &[Request], since: Seen, now: u64) -> bool {
+        let mut seat = Seat::new(Box::new(Creator::new(Vec::new())), 0, false, Random::new(1));
+        let mut answers = Answers::default();
+        seat.connected(LinkId(1));
+        for request in requests {
+            let (sent, _) = seat.frame(LinkId(1), since.now, 4, request).expect("it is connected");
+            answers.asked(since, LinkId(1), &sent, request);
+        }
+        let seats = [seat];
+        answers.ended(End { now: seconds(now), nodes: &[], seats: &seats }).is_ok()
+    }
+
+    fn fetch(max_wait_ms: i32) -> Request {
+        FetchRequest { max_wait_ms, ..Default::default() }.into()
+    }
+
+    #[test]
+    fn what_is_asked_is_answered_in_time() {
+        let request = [MetadataRequest::default().into()];
+        assert!(may_wait(&request, healed(0), 10));
+        assert!(!may_wait(&request, healed(0), 11));
+        assert!(may_wait(&request, seen(0), 99), "a connection from before healing");
+    }
+
+    #[test]
+    fn a_fetch_may_wait_and_so_may_what_comes_behind_it() {
+        let metadata = || Request::from(MetadataRequest::default());
+        assert!(may_wait(&[fetch(30_000)], healed(0), 40));
+        assert!(!may_wait(&[fetch(30_000)], healed(0), 41));
+        assert!(may_wait(&[fetch(30_000), metadata()], healed(0), 40));
+        assert!(!may_wait(&[metadata(), fetch(30_000)], healed(0), 11));
+    }
+
+    #[test]
+    fn a_wrong_answer_is_told() {
+        let wrong = Observation::WrongAnswer { link: LinkId(1), what: "unasked".into() };
+        assert!(Answers::default().observed(seen(0), &wrong).is_err());
+    }
+}

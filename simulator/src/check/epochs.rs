@@ -252,3 +252,146 @@ impl Epochs {
 fn flat(topics: &[TopicPartitions]) -> Given {
     topics.iter().flat_map(|topic| topic.partitions.iter().map(|one| (topic.topic_id, *one))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::made_up::{seconds, seen, sent};
+    use kelpgate_core::protocol::ApiKey;
+    use kelpgate_core::protocol::consumer_group_heartbeat::Assignment;
+    use kelpgate_core::protocol::offset_commit::{
+        OffsetCommitRequestPartition, OffsetCommitRequestTopic, OffsetCommitResponse,
+        OffsetCommitResponsePartition, OffsetCommitResponseTopic,
+    };
+
+    const TOPIC: Uuid = Uuid([7; 16]);
+
+    #[derive(Default)]
+    struct History {
+        epochs: Epochs,
+        number: i32,
+    }
+
+    fn partitions(partitions: &[i32]) -> Vec<TopicPartitions> {
+        vec![TopicPartitions { topic_id: TOPIC, partitions: partitions.to_vec(), ..Default::default() }]
+    }
+
+    impl History {
+        /// A heartbeat with this epoch that says that these are owned.
+        fn asks(&mut self, at: u64, member: &'static str, epoch: i32, owned: Option<&[i32]>) {
+            let beat = ConsumerGroupHeartbeatRequest {
+                group_id: "g".into(),
+                member_id: member.into(),
+                member_epoch: epoch,
+                rebalance_timeout_ms: 60_000,
+                topic_partitions: owned.map(partitions),
+                ..Default::default()
+            };
+            self.number += 1;
+            let seen = Seen { now: seconds(at), ..seen(0) };
+            let sent = Sent { at: seen.now, ..sent(ApiKey::ConsumerGroupHeartbeat, self.number) };
+            self.epochs.asked(seen, LinkId(1), &sent, &beat.into());
+        }
+
+        /// The answer to the last one.
+        fn is_told(&mut self, at: u64, error: ErrorCode, epoch: i32, given: Option<&[i32]>) -> Verdict {
+            let assignment =
+                given.map(|given| Assignment { topic_partitions: partitions(given), ..Default::default() });
+            let answer = ConsumerGroupHeartbeatResponse {
+                error_code: error,
+                member_epoch: epoch,
+                assignment,
+                ..Default::default()
+            };
+            let seen = Seen { now: seconds(at), ..seen(0) };
+            let sent = sent(ApiKey::ConsumerGroupHeartbeat, self.number);
+            self.epochs.answered(seen, LinkId(1), &sent, &answer.into())
+        }
+
+        fn beats(
+            &mut self,
+            at: u64,
+            member: &'static str,
+            epoch: (i32, i32),
+            given: Option<&[i32]>,
+        ) -> Verdict {
+            self.asks(at, member, epoch.0, None);
+            self.is_told(at, ErrorCode::NONE, epoch.1, given)
+        }
+
+        /// A commit with this epoch is taken.
+        fn commits(&mut self, member: &'static str, epoch: i32, partition: i32) -> Verdict {
+            let one = OffsetCommitRequestPartition { partition_index: partition, ..Default::default() };
+            let topic =
+                OffsetCommitRequestTopic { topic_id: TOPIC, partitions: vec![one], ..Default::default() };
+            let commit = OffsetCommitRequest {
+                group_id: "g".into(),
+                member_id: member.into(),
+                generation_id_or_member_epoch: epoch,
+                topics: vec![topic],
+                ..Default::default()
+            };
+            self.number += 1;
+            let sent = sent(ApiKey::OffsetCommit, self.number);
+            self.epochs.asked(seen(0), LinkId(1), &sent, &commit.into());
+            let partitions = vec![OffsetCommitResponsePartition::default()];
+            let topic = OffsetCommitResponseTopic { partitions, ..Default::default() };
+            let answer = OffsetCommitResponse { topics: vec![topic], ..Default::default() };
+            self.epochs.answered(seen(0), LinkId(1), &sent, &answer.into())
+        }
+    }
+
+    #[test]
+    fn a_partition_is_given_when_its_owner_has_given_it_up() {
+        for (says, right) in [(Some(&[1][..]), true), (None, false), (Some(&[0, 1][..]), false)] {
+            let mut history = History::default();
+            history.beats(0, "a", (0, 1), Some(&[0, 1])).unwrap();
+            history.beats(1, "b", (0, 2), Some(&[])).unwrap();
+            history.beats(2, "a", (1, 2), Some(&[1])).unwrap();
+            history.asks(3, "a", 2, says);
+            history.is_told(3, ErrorCode::NONE, 2, None).unwrap();
+            assert_eq!(history.beats(4, "b", (2, 2), Some(&[0])).is_ok(), right, "{says:?}");
+        }
+    }
+
+    #[test]
+    fn a_partition_is_given_when_its_owner_is_out_of_time() {
+        for (at, right) in [(30, false), (46, true)] {
+            let mut history = History::default();
+            history.beats(0, "a", (0, 1), Some(&[0])).unwrap();
+            assert_eq!(history.beats(at, "b", (0, 2), Some(&[0])).is_ok(), right, "after {at} seconds");
+        }
+    }
+
+    #[test]
+    fn epochs_rise() {
+        let mut history = History::default();
+        history.beats(0, "a", (0, 5), None).unwrap();
+        assert!(history.beats(1, "a", (5, 6), None).is_ok());
+        assert!(history.beats(2, "a", (6, 5), None).is_err());
+    }
+
+    #[test]
+    fn a_member_may_always_start_over_and_is_kept_in_time() {
+        let mut history = History::default();
+        history.beats(0, "a", (0, 5), None).unwrap();
+        history.asks(1, "a", 5, None);
+        assert!(history.is_told(1, ErrorCode::UNKNOWN_MEMBER_ID, 0, None).is_err(), "in time");
+        history.asks(60, "a", 5, None);
+        assert!(history.is_told(60, ErrorCode::UNKNOWN_MEMBER_ID, 0, None).is_ok(), "out of time");
+        history.asks(61, "a", 0, None);
+        assert!(history.is_told(61, ErrorCode::FENCED_MEMBER_EPOCH, 0, None).is_err(), "starts over");
+    }
+
+    #[test]
+    fn an_older_epoch_commits_only_what_was_held_then() {
+        let mut history = History::default();
+        history.beats(0, "a", (0, 3), Some(&[0])).unwrap();
+        history.beats(1, "a", (3, 4), Some(&[0, 1])).unwrap();
+        assert!(history.commits("a", 4, 1).is_ok());
+        assert!(history.commits("a", 3, 0).is_ok());
+        assert!(history.commits("a", 3, 1).is_err(), "it got that one later");
+        history.beats(2, "a", (-1, -1), None).unwrap();
+        assert!(history.commits("a", 4, 1).is_err(), "it has left");
+    }
+}

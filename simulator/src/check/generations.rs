@@ -394,3 +394,163 @@ impl Generation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::made_up::{seconds, seen, sent};
+    use kelpgate_core::protocol::ApiKey;
+    use kelpgate_core::protocol::heartbeat::{HeartbeatRequest, HeartbeatResponse};
+    use kelpgate_core::protocol::join_group::JoinGroupResponseMember;
+    use kelpgate_core::protocol::leave_group::{LeaveGroupRequest, LeaveGroupResponse, MemberIdentity};
+    use kelpgate_core::protocol::sync_group::SyncGroupRequestAssignment;
+
+    #[derive(Default)]
+    struct History {
+        check: Generations,
+        number: i32,
+    }
+
+    impl History {
+        fn told(&mut self, at: u64, key: ApiKey, request: Request, response: Response) -> Verdict {
+            self.number += 1;
+            let seen = Seen { now: seconds(at), ..seen(0) };
+            let sent = Sent { at: seen.now, ..sent(key, self.number) };
+            self.check.asked(seen, LinkId(1), &sent, &request);
+            self.check.answered(seen, LinkId(1), &sent, &response)
+        }
+
+        fn joins(
+            &mut self,
+            member: &'static str,
+            generation: i32,
+            leader: &'static str,
+            members: &[&'static str],
+        ) -> Verdict {
+            let request = JoinGroupRequest {
+                group_id: "g".into(),
+                member_id: member.into(),
+                session_timeout_ms: 10_000,
+                ..Default::default()
+            };
+            let one =
+                |id: &&'static str| JoinGroupResponseMember { member_id: (*id).into(), ..Default::default() };
+            let response = JoinGroupResponse {
+                generation_id: generation,
+                leader: leader.into(),
+                member_id: member.into(),
+                members: members.iter().map(one).collect(),
+                ..Default::default()
+            };
+            self.told(0, ApiKey::JoinGroup, request.into(), response.into())
+        }
+
+        /// A SyncGroup that brings these parts and is answered with one.
+        fn syncs(
+            &mut self,
+            member: &'static str,
+            brings: &[(&'static str, &'static str)],
+            gets: &'static str,
+        ) -> Verdict {
+            let one = |(member, part): &(&'static str, &'static str)| SyncGroupRequestAssignment {
+                member_id: (*member).into(),
+                assignment: Bytes::from_static(part.as_bytes()),
+                ..Default::default()
+            };
+            let request = SyncGroupRequest {
+                group_id: "g".into(),
+                generation_id: 1,
+                member_id: member.into(),
+                assignments: brings.iter().map(one).collect(),
+                ..Default::default()
+            };
+            let assignment = Bytes::from_static(gets.as_bytes());
+            let response = SyncGroupResponse { assignment, ..Default::default() };
+            self.told(0, ApiKey::SyncGroup, request.into(), response.into())
+        }
+
+        fn beats(
+            &mut self,
+            at: u64,
+            member: &'static str,
+            generation: i32,
+            error_code: ErrorCode,
+        ) -> Verdict {
+            let request = HeartbeatRequest {
+                group_id: "g".into(),
+                generation_id: generation,
+                member_id: member.into(),
+                ..Default::default()
+            };
+            let response = HeartbeatResponse { error_code, ..Default::default() };
+            self.told(at, ApiKey::Heartbeat, request.into(), response.into())
+        }
+    }
+
+    /// Generation 1 of two members, led by `a`.
+    fn two() -> History {
+        let mut history = History::default();
+        history.joins("a", 1, "a", &["a", "b"]).unwrap();
+        history.joins("b", 1, "a", &[]).unwrap();
+        history
+    }
+
+    #[test]
+    fn a_generation_has_one_leader_who_alone_knows_the_members() {
+        assert!(two().joins("b", 1, "b", &[]).is_err(), "another leader");
+        assert!(two().joins("b", 1, "a", &["a", "b"]).is_err(), "a follower is told");
+        assert!(two().joins("a", 1, "a", &["a", "b", "c"]).is_err(), "other members");
+        assert!(two().joins("a", 2, "a", &["b"]).is_err(), "it is no member itself");
+        assert!(two().joins("a", 2, "a", &["a", "a"]).is_err(), "twice");
+        assert!(two().joins("a", 2, "a", &["a"]).is_ok());
+    }
+
+    #[test]
+    fn each_gets_what_the_leader_gave_it() {
+        let brings = [("a", "part of a"), ("b", "part of b")];
+        let mut history = two();
+        history.syncs("a", &brings, "part of a").unwrap();
+        assert!(history.syncs("b", &[], "part of b").is_ok());
+        assert!(history.syncs("b", &[], "part of a").is_err());
+        assert!(history.syncs("b", &[], "").is_err(), "an empty stand-in");
+        assert!(two().syncs("b", &[], "").is_err(), "nobody has given anything");
+        assert!(history.syncs("c", &[], "").is_err(), "no member");
+    }
+
+    #[test]
+    fn older_generations_are_refused() {
+        let mut history = two();
+        history.joins("a", 2, "a", &["a", "b"]).unwrap();
+        assert!(history.beats(1, "b", 1, ErrorCode::NONE).is_err());
+        assert!(history.beats(1, "b", 1, ErrorCode::ILLEGAL_GENERATION).is_ok());
+        assert!(history.beats(1, "b", 2, ErrorCode::NONE).is_ok());
+        history.beats(1, "a", 2, ErrorCode::NONE).unwrap();
+        assert!(history.joins("b", 1, "a", &[]).is_err(), "the group has not been empty since");
+    }
+
+    #[test]
+    fn who_has_left_is_gone() {
+        let mut history = two();
+        let member = MemberIdentity { member_id: "b".into(), ..Default::default() };
+        let leave = LeaveGroupRequest { group_id: "g".into(), members: vec![member], ..Default::default() };
+        history.told(1, ApiKey::LeaveGroup, leave.into(), LeaveGroupResponse::default().into()).unwrap();
+        assert!(history.beats(2, "b", 1, ErrorCode::NONE).is_err());
+        assert!(history.joins("a", 2, "a", &["a", "b"]).is_err());
+    }
+
+    #[test]
+    fn who_is_heard_of_in_time_is_kept() {
+        for (at, right) in [(9, false), (12, true)] {
+            let mut history = two();
+            history.beats(1, "b", 1, ErrorCode::NONE).unwrap();
+            assert_eq!(history.beats(at, "b", 1, ErrorCode::UNKNOWN_MEMBER_ID).is_ok(), right, "{at}");
+        }
+    }
+
+    #[test]
+    fn a_restart_forgets_a_generation_that_nobody_has_a_part_of() {
+        let mut history = two();
+        history.check.went_down(seconds(1), 0, &crate::check::made_up::node(), Survives::All);
+        assert!(history.joins("b", 1, "b", &["b"]).is_ok());
+    }
+}

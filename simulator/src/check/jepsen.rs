@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kelpgate_core::ids::LogId;
 use kelpgate_core::protocol::{Request, Str};
 use kelpgate_core::time::Instant;
 use kelpgate_log::Sync;
@@ -27,6 +28,8 @@ pub struct Jepsen {
     next: BTreeMap<(ClientId, Place), i64>,
     /// Topics that do not keep each record, or not under its offset for ever.
     not_whole: BTreeSet<Str>,
+    /// Bytes of these were changed.
+    damaged: BTreeSet<Place>,
 }
 
 #[derive(Debug)]
@@ -106,6 +109,10 @@ impl Check for Jepsen {
         Ok(())
     }
 
+    fn damaged(&mut self, place: &Place, _: LogId) {
+        self.damaged.insert(place.clone());
+    }
+
     fn went_down(&mut self, _: Instant, id: NodeId, node: &Node, survives: Survives) {
         if survives == Survives::All {
             return;
@@ -123,7 +130,7 @@ impl Check for Jepsen {
         self.order_of_sends()?;
         for send in self.sends.values() {
             let Some(known) = self.places.get(&send.place) else { continue };
-            if !self.not_whole.contains(&send.place.topic) {
+            if !self.not_whole.contains(&send.place.topic) && !self.damaged.contains(&send.place) {
                 known.lost_write(send)?;
             }
         }
@@ -259,5 +266,107 @@ impl History {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::made_up::{hands_over, lies_at, nobody, place, reads, seen};
+    use kelpgate_core::protocol::ErrorCode;
+
+    /// What the last of these comes to, each seen by a client.
+    fn last(history: &[(ClientId, Observation)]) -> Verdict {
+        let mut jepsen = Jepsen::default();
+        let mut verdict = Ok(());
+        for (client, what) in history {
+            assert_eq!(verdict, Ok(()), "before {what:?}");
+            verdict = jepsen.observed(seen(*client), what);
+        }
+        verdict
+    }
+
+    /// What the end comes to.
+    fn end(history: &[Observation]) -> Verdict {
+        let mut jepsen = Jepsen::default();
+        history.iter().for_each(|what| jepsen.observed(seen(1), what).expect("nothing is wrong yet"));
+        jepsen.ended(nobody())
+    }
+
+    fn is(anomaly: &str, verdict: &Verdict) {
+        assert!(verdict.as_ref().is_err_and(|what| what.contains(anomaly)), "{verdict:?} is no {anomaly}");
+    }
+
+    #[test]
+    fn aborted_read() {
+        let refused =
+            Observation::SendEnded { op: Op(1), outcome: Outcome::Refused(ErrorCode::MESSAGE_TOO_LARGE) };
+        is("aborted read", &end(&[hands_over(1, &[1], -1, false), refused, reads(0, &[(0, 1)])]));
+    }
+
+    #[test]
+    fn lost_write() {
+        let sends = [hands_over(1, &[1], -1, false), lies_at(1, 0), hands_over(2, &[2], -1, false)];
+        is("lost write", &end(&[&sends[..], &[reads(1, &[(1, 2)])]].concat()));
+        assert!(end(&[&sends[..], &[reads(0, &[(0, 1), (1, 2)])]].concat()).is_ok());
+        let deleted = Observation::RecordsDeleted { place: place(0), before: 1 };
+        assert!(end(&[&sends[..], &[deleted, reads(1, &[(1, 2)])]].concat()).is_ok());
+    }
+
+    #[test]
+    fn duplicate_of_an_idempotent_producer() {
+        let reads = |idempotent| [(1, hands_over(1, &[1], -1, idempotent)), (2, reads(0, &[(0, 1), (1, 1)]))];
+        is("duplicate", &last(&reads(true)));
+        assert!(last(&reads(false)).is_ok());
+    }
+
+    #[test]
+    fn inconsistent_offset() {
+        is("inconsistent offset", &last(&[(1, reads(0, &[(0, 1)])), (2, reads(0, &[(0, 2)]))]));
+    }
+
+    #[test]
+    fn skips_and_steps_back_within_a_poll() {
+        is("internal nonmonotonic poll", &last(&[(1, reads(0, &[(0, 1), (0, 1)]))]));
+        let whole = (1, reads(0, &[(0, 1), (1, 2), (2, 3)]));
+        is("internal poll skip", &last(&[whole, (2, reads(0, &[(0, 1), (2, 3)]))]));
+        assert!(last(&[(2, reads(0, &[(0, 1), (2, 3)]))]).is_ok(), "nobody has seen one between");
+    }
+
+    #[test]
+    fn skips_and_steps_back_between_polls() {
+        let whole = (1, reads(0, &[(0, 1), (1, 2), (2, 3)]));
+        let first = (2, reads(0, &[(0, 1)]));
+        is("poll skip", &last(&[whole.clone(), first.clone(), (2, reads(2, &[(2, 3)]))]));
+        is("nonmonotonic poll", &last(&[first.clone(), (2, reads(0, &[(0, 1)]))]));
+        let sought = (2, Observation::Sought { place: place(0) });
+        assert!(last(&[whole, first, sought, (2, reads(2, &[(2, 3)]))]).is_ok());
+    }
+
+    #[test]
+    fn sends_that_go_back() {
+        let one_by_one = |second| {
+            [
+                hands_over(1, &[1], -1, false),
+                lies_at(1, 5),
+                hands_over(2, &[2], -1, false),
+                lies_at(2, second),
+            ]
+        };
+        is("nonmonotonic send", &end(&one_by_one(4)));
+        assert!(end(&one_by_one(6)).is_ok());
+        let at_once =
+            [hands_over(1, &[1], -1, false), hands_over(2, &[2], -1, false), lies_at(1, 5), lies_at(2, 4)];
+        assert!(end(&at_once).is_ok(), "nobody knows which came first");
+    }
+
+    #[test]
+    fn of_what_was_damaged_nothing_need_be_read() {
+        let mut jepsen = Jepsen::default();
+        for what in [hands_over(1, &[1], -1, false), lies_at(1, 0), reads(1, &[(1, 2)])] {
+            jepsen.observed(seen(1), &what).unwrap();
+        }
+        jepsen.damaged(&place(0), LogId { topic: kelpgate_core::uuid::Uuid([1; 16]), partition: 0 });
+        assert!(jepsen.ended(nobody()).is_ok());
     }
 }

@@ -1,10 +1,14 @@
 //! What must hold. Each file is one promise; all of them look at every step.
 
 mod answers;
+mod damage;
+mod described;
 mod durable;
 mod epochs;
 mod generations;
 mod jepsen;
+#[cfg(test)]
+mod made_up;
 mod offsets;
 mod order;
 mod ownership;
@@ -15,6 +19,7 @@ mod settled;
 mod values;
 mod waits;
 
+use kelpgate_core::ids::LogId;
 use kelpgate_core::inquiry::AdminAnswer;
 use kelpgate_core::protocol::{Request, Response};
 use kelpgate_core::time::Instant;
@@ -22,7 +27,7 @@ use kelpgate_core::time::Instant;
 use crate::client::{Seat, Sent};
 use crate::disk::Survives;
 use crate::faults::{FaultKind, Swarm};
-use crate::history::{ClientId, Observation};
+use crate::history::{ClientId, Observation, Place};
 use crate::model::Model;
 use crate::network::LinkId;
 use crate::node::{Node, NodeId};
@@ -92,6 +97,12 @@ pub trait Check {
     /// A fault strikes, a node where it is one of nodes.
     fn struck(&mut self, _now: Instant, _kind: FaultKind, _id: NodeId) {}
 
+    /// A bit of a partition was flipped: what it belongs to must be named and not served, and everything else is as before.
+    fn damaged(&mut self, _place: &Place, _log: LogId) {}
+
+    /// A node logs an error for which there is a reason.
+    fn complained(&mut self, _id: NodeId, _text: &str) {}
+
     /// A node's process ended, by a crash or cleanly; nothing that was on its way to it will be done.
     fn went_down(&mut self, _now: Instant, _id: NodeId, _node: &Node, _survives: Survives) {}
 
@@ -121,12 +132,14 @@ pub fn all(swarm: &Swarm) -> Vec<Box<dyn Check>> {
         Box::new(values::Values::default()),
         Box::new(order::Order::default()),
         Box::new(durable::Durable::default()),
+        Box::new(damage::Damage::default()),
         Box::new(producer_ids::ProducerIds::default()),
         Box::new(offsets::OffsetsRise::default()),
         Box::new(generations::Generations::default()),
         Box::new(epochs::Epochs::default()),
         Box::new(ownership::Ownership::default()),
         Box::new(settled::Settled::default()),
+        Box::new(described::Described::default()),
         Box::new(jepsen::Jepsen::default()),
         Box::new(waits::Waits::new(swarm)),
         Box::new(resources::Resources::default()),

@@ -20,6 +20,8 @@ const EVERY: u64 = 8;
 pub struct OffsetsRise {
     turns: u64,
     seen: BTreeMap<(NodeId, LogId), Known>,
+    /// What was there at the last look at a shard, in the same order: most of it does not change between two looks.
+    last: BTreeMap<(NodeId, usize), Vec<(LogId, Offsets)>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +41,14 @@ impl Check for OffsetsRise {
             return Ok(());
         }
         let Some(gateway) = node.shards().nth(shard).and_then(|shard| shard.gateway()) else { return Ok(()) };
-        for (log, offsets) in gateway.offsets() {
+        let last = self.last.entry((id, shard)).or_default();
+        let mut now_there = Vec::with_capacity(last.len());
+        now_there.extend(gateway.offsets());
+        let before = std::mem::replace(last, now_there);
+        for (at, (log, offsets)) in last.iter().copied().enumerate() {
+            if before.get(at) == Some(&(log, offsets)) {
+                continue;
+            }
             let now = Known { boot: node.boots, offsets };
             in_order(offsets).map_err(|what| format!("{id}: {log}: {what}"))?;
             if let Some(before) = self.seen.insert((id, log), now) {
@@ -50,6 +59,7 @@ impl Check for OffsetsRise {
     }
 
     fn went_down(&mut self, _: Instant, id: NodeId, node: &Node, survives: Survives) {
+        self.last.retain(|(of, _), _| *of != id);
         // Nothing is promised but what the system had been told to keep.
         if survives != Survives::All && node.options.sync != Sync::Disk {
             self.seen.retain(|(of, _), _| *of != id);
@@ -86,4 +96,34 @@ fn rises(before: Known, now: Known) -> Verdict {
     }
     let (from, to) = (before.boot, now.boot);
     Err(format!("leader epoch {} (start {from}), then {} (start {to})", old.leader_epoch, new.leader_epoch))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(log_start: i64, high_watermark: i64, log_end: i64, leader_epoch: i32) -> Offsets {
+        Offsets { log_start, high_watermark, log_end, leader_epoch }
+    }
+
+    #[test]
+    fn offsets_keep_their_order() {
+        assert!(in_order(at(0, 0, 0, 1)).is_ok());
+        assert!(in_order(at(2, 5, 9, 1)).is_ok());
+        for wrong in [at(-1, 5, 9, 1), at(6, 5, 9, 1), at(2, 10, 9, 1)] {
+            assert!(in_order(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_seen_never_goes_back() {
+        let before = Known { boot: 1, offsets: at(2, 5, 9, 1) };
+        let later = |boot, offsets| rises(before, Known { boot, offsets });
+        assert!(later(1, at(2, 5, 5, 1)).is_ok(), "what was not told may go");
+        assert!(later(2, at(3, 6, 6, 2)).is_ok());
+        assert!(later(1, at(1, 5, 9, 1)).is_err(), "log start");
+        assert!(later(1, at(2, 4, 9, 1)).is_err(), "high watermark");
+        assert!(later(1, at(2, 5, 9, 0)).is_err(), "leader epoch");
+        assert!(later(2, at(2, 5, 9, 1)).is_err(), "a start has an epoch of its own");
+    }
 }

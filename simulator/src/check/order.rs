@@ -106,3 +106,58 @@ impl Check for Order {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::made_up::{hands_over, lies_at, seen, sent};
+    use kelpgate_core::protocol::ApiKey;
+    use kelpgate_core::protocol::produce::{
+        PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,
+    };
+
+    #[test]
+    fn batches_of_an_idempotent_producer_lie_as_they_were_handed_over() {
+        for (second, right) in [(9, true), (4, false), (5, false)] {
+            let mut order = Order::default();
+            for op in [1, 2] {
+                order.observed(seen(1), &hands_over(op, &[op as u32], -1, true)).unwrap();
+            }
+            order.observed(seen(1), &lies_at(1, 5)).unwrap();
+            assert_eq!(order.observed(seen(1), &lies_at(2, second)).is_ok(), right, "{second}");
+        }
+    }
+
+    #[test]
+    fn whoever_is_answered_later_may_lie_before() {
+        let mut order = Order::default();
+        for op in [1, 2] {
+            order.observed(seen(1), &hands_over(op, &[op as u32], -1, true)).unwrap();
+        }
+        assert!(order.observed(seen(1), &lies_at(2, 5)).is_ok());
+        assert!(order.observed(seen(1), &lies_at(1, 4)).is_ok());
+    }
+
+    #[test]
+    fn offsets_rise_on_a_connection() {
+        let answer = |base_offset| -> Response {
+            let one = PartitionProduceResponse { base_offset, ..Default::default() };
+            let topic = TopicProduceResponse {
+                name: "t".into(),
+                partition_responses: vec![one],
+                ..Default::default()
+            };
+            ProduceResponse { responses: vec![topic], ..Default::default() }.into()
+        };
+        let request = || Request::from(ProduceRequest { acks: -1, ..Default::default() });
+        let mut order = Order::default();
+        for (number, base, right) in [(1, 5, true), (2, 6, true), (3, 6, false)] {
+            let sent = sent(ApiKey::Produce, number);
+            order.asked(seen(1), LinkId(1), &sent, &request());
+            assert_eq!(order.answered(seen(1), LinkId(1), &sent, &answer(base)).is_ok(), right, "{base}");
+        }
+        let sent = sent(ApiKey::Produce, 1);
+        order.asked(seen(1), LinkId(2), &sent, &request());
+        assert!(order.answered(seen(1), LinkId(2), &sent, &answer(1)).is_ok(), "another connection");
+    }
+}

@@ -40,3 +40,29 @@ impl Check for Ownership {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::made_up::{member, owns, seen};
+
+    #[test]
+    fn a_partition_has_one_owner_in_an_epoch() {
+        let mut ownership = Ownership::default();
+        ownership.observed(seen(1), &owns("a", 3, &[0, 1])).unwrap();
+        assert!(ownership.observed(seen(2), &owns("b", 3, &[2])).is_ok());
+        assert!(ownership.observed(seen(2), &owns("b", 3, &[1, 2])).is_err());
+        assert!(
+            ownership.observed(seen(2), &owns("b", 4, &[1, 2])).is_ok(),
+            "the other has yet to hear of it"
+        );
+    }
+
+    #[test]
+    fn who_has_lost_everything_owns_nothing() {
+        let mut ownership = Ownership::default();
+        ownership.observed(seen(1), &owns("a", 3, &[0])).unwrap();
+        ownership.observed(seen(1), &Observation::Lost { who: member("a") }).unwrap();
+        assert!(ownership.observed(seen(2), &owns("b", 3, &[0])).is_ok());
+    }
+}

@@ -44,3 +44,26 @@ impl Check for ProducerIds {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::made_up::{seen, sent};
+    use kelpgate_core::protocol::ApiKey;
+    use kelpgate_core::protocol::init_producer_id::InitProducerIdResponse;
+
+    #[test]
+    fn an_id_is_given_once() {
+        let mut ids = ProducerIds::default();
+        let mut gives = |client, producer_id, error_code| {
+            let answer = InitProducerIdResponse { error_code, producer_id, ..Default::default() };
+            let sent = sent(ApiKey::InitProducerId, 1);
+            ids.answered(seen(client), LinkId(client as u64), &sent, &answer.into())
+        };
+        assert!(gives(1, 7, ErrorCode::NONE).is_ok());
+        assert!(gives(2, 8, ErrorCode::NONE).is_ok());
+        assert!(gives(3, -1, ErrorCode::NOT_COORDINATOR).is_ok());
+        assert!(gives(4, -1, ErrorCode::NOT_COORDINATOR).is_ok(), "nothing was given");
+        assert!(gives(2, 7, ErrorCode::NONE).is_err());
+    }
+}

@@ -10,8 +10,10 @@ use kelpgate_core::time::Instant;
 use super::{Check, End, Verdict};
 use crate::node::{Node, NodeId, Phase};
 
-/// Turns of shards between two walks over all that one holds.
-const WALK_EVERY: u64 = 128;
+/// Turns of shards between two walks over all that one holds, if that is little; else so many for each thing it holds, so
+/// that walks do not become what a run consists of.
+const WALK_EVERY: usize = 128;
+const FOR_EACH: usize = 3;
 
 /// Limits of `docs/explanation/memory.md`, in bytes.
 mod limit {
@@ -38,7 +40,8 @@ mod limit {
 /// Walks now and then.
 #[derive(Debug, Default)]
 pub struct Resources {
-    turns: u64,
+    /// Turns until the next walk.
+    pause: usize,
 }
 
 impl Check for Resources {
@@ -47,13 +50,15 @@ impl Check for Resources {
     }
 
     fn turned(&mut self, _: Instant, id: NodeId, node: &Node, shard: usize) -> Verdict {
-        self.turns += 1;
-        if !self.turns.is_multiple_of(WALK_EVERY) {
+        if let Some(less) = self.pause.checked_sub(1) {
+            self.pause = less;
             return Ok(());
         }
         let Some(gateway) = node.shards().nth(shard).and_then(|shard| shard.gateway()) else { return Ok(()) };
         gateway.check_invariants();
-        within_limits(gateway).map_err(|what| format!("{id}/{shard}: {what}"))
+        let held = within_limits(gateway).map_err(|what| format!("{id}/{shard}: {what}"))?;
+        self.pause = WALK_EVERY.max(held * FOR_EACH);
+        Ok(())
     }
 
     fn ended(&mut self, end: End<'_>) -> Verdict {
@@ -115,20 +120,21 @@ fn is_at_rest(counts: &Counts) -> Verdict {
     }
 }
 
-fn within_limits(gateway: &Gateway) -> Verdict {
-    let view = gateway.look();
-    let counts = view.counts;
-    view.connections.iter().try_for_each(connection_within_limits)?;
+/// Says how many connections and partitions there are.
+fn within_limits(gateway: &Gateway) -> Result<usize, String> {
+    let counts = gateway.counts();
+    let partitions = gateway.partitions();
+    gateway.look_connections().try_for_each(|connection| connection_within_limits(&connection))?;
     for (what, count, most) in [
         ("changes of the catalogue", counts.catalogue_waiting, limit::CATALOGUE),
         ("partitions of fetch sessions", counts.session_partitions, limit::SESSION_PARTITIONS),
-        ("questions to opening partitions", counts.opening, limit::OPENING * view.partitions.len().max(1)),
+        ("questions to opening partitions", counts.opening, limit::OPENING * partitions.max(1)),
     ] {
         if count > most {
             return Err(format!("{count} {what}"));
         }
     }
-    Ok(())
+    Ok(counts.connections + partitions)
 }
 
 fn connection_within_limits(connection: &ConnectionView) -> Verdict {
@@ -149,5 +155,63 @@ fn connection_within_limits(connection: &ConnectionView) -> Verdict {
             Err(format!("connection {}: {count} requests under way", connection.conn))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kelpgate_core::ids::ConnId;
+    use kelpgate_core::inspect::{HeldBytes, RequestView};
+    use kelpgate_core::machine::{Others, PeerInfo};
+    use kelpgate_core::protocol::ApiKey;
+
+    fn connection(held: HeldBytes, requests: usize, state: RequestState) -> ConnectionView {
+        let others = Others { all: 0, same_address: 0 };
+        let peer = PeerInfo { peer: String::new(), local: String::new(), listener: 0, others };
+        ConnectionView {
+            conn: ConnId(1),
+            peer,
+            requests: (0..requests as u64).map(|number| RequestView { number, state }).collect(),
+            queued_frames: 0,
+            held,
+            paused: false,
+            closing: false,
+            last_active: Instant::default(),
+        }
+    }
+
+    #[test]
+    fn a_connection_holds_no_more_than_it_may() {
+        let asked = RequestState::Asked { key: ApiKey::Fetch, version: 12, correlation_id: 1 };
+        let within = |held, requests, state| connection_within_limits(&connection(held, requests, state));
+        let nothing = HeldBytes::default();
+        assert!(within(nothing, limit::REQUESTS, asked).is_ok());
+        assert!(within(nothing, limit::REQUESTS + 1, asked).is_err());
+        assert!(within(nothing, limit::REQUESTS + 1, RequestState::Answered).is_ok());
+        let most = usize::MAX / 4;
+        for held in [
+            HeldBytes { partial: most, ..nothing },
+            HeldBytes { queued: most, ..nothing },
+            HeldBytes { in_flight: most, ..nothing },
+            HeldBytes { unsent: most, ..nothing },
+        ] {
+            assert!(within(held, 0, asked).is_err(), "{held}");
+        }
+    }
+
+    #[test]
+    fn at_rest_nothing_waits() {
+        assert!(is_at_rest(&Counts::default()).is_ok());
+        for counts in [
+            Counts { tickets: 1, ..Counts::default() },
+            Counts { group_writes: 1, ..Counts::default() },
+            Counts { held_answers: 1, ..Counts::default() },
+            Counts { requests: 1, ..Counts::default() },
+        ] {
+            assert!(is_at_rest(&counts).is_err());
+        }
+        let silent = Counts { requests: 1, connections: 1, ..Counts::default() };
+        assert!(is_at_rest(&silent).is_ok(), "whose peer is gone without a word");
     }
 }

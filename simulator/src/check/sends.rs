@@ -61,3 +61,36 @@ impl Sends {
         self.0.retain(|_, batch| !batch.place.is_of(node, topic));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::made_up::{hands_over, lies_at, value};
+
+    #[test]
+    fn what_is_acknowledged_with_an_offset_is_told_once() {
+        let mut sends = Sends::default();
+        assert!(sends.observed(&hands_over(1, &[5, 6], -1, false)).is_none());
+        let told = sends.observed(&lies_at(1, 40)).expect("acknowledged");
+        assert_eq!((told.values, told.by_all), (vec![(40, value(5)), (41, value(6))], true));
+        assert!(sends.observed(&lies_at(1, 40)).is_none());
+    }
+
+    #[test]
+    fn without_an_offset_nothing_is_known() {
+        let mut sends = Sends::default();
+        sends.observed(&hands_over(1, &[5], 0, false));
+        assert!(sends.observed(&lies_at(1, -1)).is_none());
+        sends.observed(&hands_over(2, &[6], 1, false));
+        let unknown = Observation::SendEnded { op: Op(2), outcome: Outcome::Unknown };
+        assert!(sends.observed(&unknown).is_none());
+    }
+
+    #[test]
+    fn what_is_sent_to_a_deleted_topic_is_forgotten() {
+        let mut sends = Sends::default();
+        sends.observed(&hands_over(1, &[5], -1, false));
+        sends.observed(&Observation::TopicDeleted { node: 0, topic: "t".into() });
+        assert!(sends.observed(&lies_at(1, 0)).is_none());
+    }
+}

@@ -30,6 +30,8 @@ pub struct Settled {
     joining: BTreeMap<(LinkId, i32), Joining>,
     /// Partitions of topics.
     topics: BTreeMap<(NodeId, Str), i32>,
+    /// Topics that come and go, and offsets with them.
+    fleeting: BTreeSet<(NodeId, Str)>,
 }
 
 impl Check for Settled {
@@ -52,7 +54,10 @@ impl Check for Settled {
                 }
             }
             Observation::Commit { op, who, offsets, .. } if self.current.contains_key(who) => {
-                let places = offsets.iter().map(|(place, _)| place.clone()).collect();
+                let places = offsets.iter().map(|(place, _)| place);
+                let lasting =
+                    places.filter(|place| !self.fleeting.contains(&(place.node, place.topic.clone())));
+                let places = lasting.cloned().collect();
                 self.commits.insert(*op, (who.node, who.group.clone(), places));
             }
             Observation::CommitEnded { op, outcome } => {
@@ -66,6 +71,7 @@ impl Check for Settled {
             }
             Observation::TopicDeleted { node, topic } => {
                 self.topics.remove(&(*node, topic.clone()));
+                self.fleeting.insert((*node, topic.clone()));
                 self.committed.values_mut().for_each(|places| places.retain(|place| place.topic != *topic));
             }
             _ => {}
@@ -235,4 +241,90 @@ fn consumer_members(group: &ConsumerView) -> Result<BTreeMap<Str, BTreeSet<Topic
     }
     let members = group.members.iter();
     Ok(members.map(|member| (member.id.clone(), member.assigned.iter().cloned().collect())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::made_up::{member, owns, place, seen};
+    use kelpgate_core::group::classic::{MemberState, Phase as ClassicPhase};
+    use kelpgate_core::inspect::{ClassicMemberView, OffsetView};
+    use kelpgate_core::time::WallTime;
+
+    fn one(partition: i32) -> TopicPartition {
+        TopicPartition { topic: "t".into(), partition }
+    }
+
+    /// A classic group of these members.
+    fn group(members: &[(&'static str, &[i32])]) -> GroupView {
+        let members = members.iter().map(|(id, given)| ClassicMemberView {
+            id: (*id).into(),
+            instance_id: None,
+            client_id: "c".into(),
+            state: MemberState::Settled,
+            assignment: Some(given.iter().map(|partition| one(*partition)).collect()),
+        });
+        let classic = ClassicView {
+            phase: ClassicPhase::Stable,
+            generation: 1,
+            protocol_type: None,
+            protocol: None,
+            leader: None,
+            members: members.collect(),
+            pending_ids: 0,
+        };
+        let kind = GroupKind::Classic(classic);
+        GroupView { id: "g".into(), kind, offsets: Vec::new(), durable: true }
+    }
+
+    /// Two members that have one partition each of a topic with so many.
+    fn settled(partitions: i32) -> Settled {
+        let mut settled = Settled::default();
+        for (name, partition) in [("a", 0), ("b", 1)] {
+            settled.observed(seen(0), &owns(name, 1, &[partition])).unwrap();
+            settled.wanted.insert(member(name), Some(["t".into()].into()));
+        }
+        settled.topics.insert((0, "t".into()), partitions);
+        settled
+    }
+
+    #[test]
+    fn members_are_those_that_are_there_with_what_they_know() {
+        assert_eq!(settled(2).group(0, &group(&[("a", &[0]), ("b", &[1])])), Ok(()));
+        assert!(settled(2).group(0, &group(&[("a", &[0])])).is_err(), "one is missing");
+        assert!(settled(2).group(0, &group(&[("a", &[1]), ("b", &[0])])).is_err(), "others were given");
+        let more = group(&[("a", &[0]), ("b", &[1]), ("c", &[2])]);
+        assert!(settled(3).group(0, &more).is_err(), "one is too many");
+    }
+
+    #[test]
+    fn each_partition_has_one_owner() {
+        assert!(settled(3).group(0, &group(&[("a", &[0]), ("b", &[1])])).is_err(), "one has none");
+        let mut twice = settled(2);
+        twice.observed(seen(0), &owns("b", 1, &[0, 1])).unwrap();
+        assert!(twice.group(0, &group(&[("a", &[0]), ("b", &[0, 1])])).is_err(), "one has two");
+    }
+
+    #[test]
+    fn a_group_that_rebalances_is_not_at_rest() {
+        let mut moving = group(&[("a", &[0]), ("b", &[1])]);
+        if let GroupKind::Classic(classic) = &mut moving.kind {
+            classic.phase = ClassicPhase::CompletingRebalance;
+        }
+        assert!(settled(2).group(0, &moving).is_err());
+    }
+
+    #[test]
+    fn what_was_committed_is_there() {
+        let mut settled = settled(2);
+        let commit =
+            Observation::Commit { op: Op(1), who: member("a"), epoch: 1, offsets: vec![(place(0), 5)] };
+        settled.observed(seen(0), &commit).unwrap();
+        let ended = Observation::CommitEnded { op: Op(1), outcome: Outcome::Done(()) };
+        settled.observed(seen(0), &ended).unwrap();
+        let mut group = group(&[("a", &[0]), ("b", &[1])]);
+        assert!(settled.group(0, &group).is_err());
+        group.offsets = vec![OffsetView { at: one(0), offset: 5, leader_epoch: -1, committed: WallTime(0) }];
+        assert_eq!(settled.group(0, &group), Ok(()));
+    }
 }

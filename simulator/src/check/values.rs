@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kelpgate_core::ids::LogId;
 use kelpgate_core::time::Instant;
 use kelpgate_log::Sync;
 
@@ -28,6 +29,8 @@ struct Known {
     /// Those that may be there once only.
     once: BTreeSet<Value>,
     offsets: BTreeMap<Value, i64>,
+    /// Bytes of it were changed.
+    damaged: bool,
 }
 
 impl Known {
@@ -40,7 +43,7 @@ impl Known {
             return Err(format!("{place} offset {offset} was {before} and is {value}"));
         }
         self.values.insert(offset, (value, firm || was_firm));
-        if !self.once.contains(&value) {
+        if !self.once.contains(&value) || self.damaged {
             return Ok(());
         }
         match self.offsets.insert(value, offset) {
@@ -94,12 +97,68 @@ impl Check for Values {
         }
     }
 
+    fn damaged(&mut self, place: &Place, _: LogId) {
+        // A batch that cannot be read is stored again when its producer sends it again.
+        let known = self.partitions.entry(place.clone()).or_default();
+        known.damaged = true;
+    }
+
     fn went_down(&mut self, _: Instant, id: NodeId, node: &Node, survives: Survives) {
         if survives == Survives::All {
             return;
         }
         for (_, known) in self.partitions.iter_mut().filter(|(place, _)| place.node == id) {
             known.lost_power(node.options.sync == Sync::Disk);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::made_up::{hands_over, lies_at, node, place, reads, seen};
+
+    fn after(history: &[Observation]) -> Values {
+        let mut values = Values::default();
+        history.iter().for_each(|what| values.observed(seen(1), what).expect("nothing is wrong yet"));
+        values
+    }
+
+    #[test]
+    fn what_nobody_sent_is_not_read() {
+        assert!(after(&[]).observed(seen(2), &reads(0, &[(0, 1)])).is_err());
+        assert!(after(&[hands_over(1, &[1], -1, false)]).observed(seen(2), &reads(0, &[(0, 1)])).is_ok());
+    }
+
+    #[test]
+    fn an_offset_has_one_value() {
+        let mut values =
+            after(&[hands_over(1, &[1], -1, false), hands_over(2, &[2], -1, false), lies_at(1, 0)]);
+        assert!(values.observed(seen(2), &reads(0, &[(0, 2)])).is_err());
+        assert!(values.observed(seen(2), &reads(0, &[(0, 1)])).is_ok());
+    }
+
+    #[test]
+    fn a_record_of_an_idempotent_producer_is_there_once() {
+        for (idempotent, twice) in [(true, false), (false, true)] {
+            let mut values = after(&[hands_over(1, &[1], -1, idempotent), reads(0, &[(0, 1)])]);
+            assert_eq!(values.observed(seen(2), &reads(1, &[(1, 1)])).is_ok(), twice);
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_told() {
+        let what = Observation::Changed { place: place(0), offset: 3, what: "changed".into() };
+        assert!(after(&[]).observed(seen(2), &what).is_err());
+    }
+
+    #[test]
+    fn a_loss_of_power_may_take_what_was_not_promised() {
+        for (acks, changes) in [(1, true), (-1, false)] {
+            let mut values =
+                after(&[hands_over(1, &[1], acks, false), hands_over(2, &[2], acks, false), lies_at(1, 0)]);
+            values.went_down(Instant::default(), 0, &node(), Survives::Nothing);
+            assert_eq!(values.observed(seen(2), &reads(0, &[(0, 2)])).is_ok(), changes, "acks={acks}");
         }
     }
 }

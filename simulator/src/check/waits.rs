@@ -129,7 +129,7 @@ impl Check for Waits {
             self.stopping.insert(id, now);
         }
         let until = match kind {
-            FaultKind::WallJump => return,
+            FaultKind::WallJump | FaultKind::FlippedBits => return,
             FaultKind::Reset | FaultKind::Silence | FaultKind::Hold | FaultKind::Outage => {
                 now + BAD_CONNECTION
             }
@@ -264,4 +264,92 @@ fn appends(request: &ProduceRequest) -> Vec<Appended> {
         })
     });
     all.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::made_up::{seen, sent};
+    use kelpgate_core::protocol::ApiKey;
+    use kelpgate_core::protocol::fetch::{FetchPartition, FetchTopic};
+    use kelpgate_core::protocol::produce::{
+        PartitionProduceData, PartitionProduceResponse, ProduceResponse, TopicProduceData,
+        TopicProduceResponse,
+    };
+    use kelpgate_core::protocol::wire::Records;
+
+    const FETCH: LinkId = LinkId(1);
+    const PRODUCE: LinkId = LinkId(2);
+
+    fn at(millis: u64) -> Seen {
+        Seen { now: Instant(millis * 1_000_000), ..seen(0) }
+    }
+
+    /// A fetch of an empty partition at the beginning, which waits for two seconds.
+    fn fetching() -> Waits {
+        let partition = FetchPartition { partition_max_bytes: 1000, ..Default::default() };
+        let topic = FetchTopic { topic: "t".into(), partitions: vec![partition], ..Default::default() };
+        let request =
+            FetchRequest { max_wait_ms: 2_000, min_bytes: 10, topics: vec![topic], ..Default::default() };
+        let mut waits = Waits::new(&Swarm::calm());
+        waits.asked(seen(0), FETCH, &fetch(), &request.into());
+        waits
+    }
+
+    fn fetch() -> Sent {
+        Sent { version: 12, ..sent(ApiKey::Fetch, 1) }
+    }
+
+    fn comes_back(waits: &mut Waits, millis: u64) -> Verdict {
+        let topic = FetchableTopicResponse {
+            topic: "t".into(),
+            partitions: vec![PartitionData::default()],
+            ..Default::default()
+        };
+        let answer = FetchResponse { responses: vec![topic], ..Default::default() };
+        waits.answered(at(millis), FETCH, &fetch(), &answer.into())
+    }
+
+    #[test]
+    fn a_fetch_comes_back_empty_when_its_time_is_over() {
+        assert!(comes_back(&mut fetching(), 1_900).is_err());
+        assert!(comes_back(&mut fetching(), 2_000).is_ok());
+        assert!(comes_back(&mut fetching(), 2_600).is_err());
+    }
+
+    #[test]
+    fn a_node_that_stops_answers_what_waits() {
+        let mut waits = fetching();
+        waits.struck(Instant::default(), FaultKind::Restart, 0);
+        assert!(comes_back(&mut waits, 100).is_ok());
+    }
+
+    #[test]
+    fn while_something_is_wrong_answers_may_be_late() {
+        let mut waits = fetching();
+        waits.struck(Instant::default(), FaultKind::Outage, 0);
+        assert!(comes_back(&mut waits, 8_000).is_ok());
+    }
+
+    #[test]
+    fn enough_records_wake_a_fetch() {
+        for (bytes, right) in [(100, false), (9, true)] {
+            let mut waits = fetching();
+            let records = Some(Records(vec![0; bytes].into()));
+            let data = PartitionProduceData { records, ..Default::default() };
+            let topic =
+                TopicProduceData { name: "t".into(), partition_data: vec![data], ..Default::default() };
+            let request = ProduceRequest { acks: -1, topic_data: vec![topic], ..Default::default() };
+            let produce = sent(ApiKey::Produce, 1);
+            waits.asked(at(100), PRODUCE, &produce, &request.into());
+            let topic = TopicProduceResponse {
+                name: "t".into(),
+                partition_responses: vec![PartitionProduceResponse::default()],
+                ..Default::default()
+            };
+            let answer = ProduceResponse { responses: vec![topic], ..Default::default() };
+            waits.answered(at(200), PRODUCE, &produce, &answer.into()).unwrap();
+            assert_eq!(comes_back(&mut waits, 2_000).is_ok(), right, "{bytes} bytes");
+        }
+    }
 }

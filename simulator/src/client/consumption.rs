@@ -28,13 +28,15 @@ pub const LATEST: i64 = -1;
 pub const EARLIEST: i64 = -2;
 /// How long a consumer waits after an error, or after an answer that brought nothing at once.
 const REST: Duration = Duration::from_millis(50);
+/// How often a consumer tries to read what its node cannot read, until somebody has it read on behind that.
+const UNREAD: u32 = 20;
 /// How long an answer may take that need not wait for anything.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How a consumer reads.
 #[derive(Clone, Debug)]
 pub struct FetchOptions {
-    /// Of Fetch: 4 to 16.
+    /// Of Fetch: 0 to 16.
     pub version: i16,
     /// Of ListOffsets: 1 to 11.
     pub offsets_version: i16,
@@ -52,6 +54,31 @@ pub struct FetchOptions {
     pub max_bytes: i32,
     /// Mean time it takes to work on what a fetch brought; the next one is sent after it.
     pub work: Duration,
+    /// Whether the node is told what is known of leaders and of what was read, so that it can notice that one of the two
+    /// is behind (KIP-320, KIP-595).
+    pub epochs: bool,
+    /// Where it runs (`client.rack`).
+    pub rack: Option<Str>,
+}
+
+/// What the newest consumer does if it is not told otherwise, within less memory.
+impl Default for FetchOptions {
+    fn default() -> FetchOptions {
+        FetchOptions {
+            version: 16,
+            offsets_version: 10,
+            metadata_version: 13,
+            metadata_age: Duration::from_secs(300),
+            sessions: true,
+            committed: false,
+            max_wait: Duration::from_millis(500),
+            min_bytes: 1,
+            max_bytes: 1 << 20,
+            work: Duration::ZERO,
+            epochs: true,
+            rack: None,
+        }
+    }
 }
 
 /// Where a partition is read.
@@ -90,8 +117,12 @@ pub struct Consumption {
 struct Part {
     position: Position,
     high_watermark: i64,
+    /// The leader epoch of the record before the position; -1 if that was not read.
+    epoch: i32,
     /// Whether a fetch that was sent after healing was answered.
     confirmed: bool,
+    /// How often in a row the node could not read what comes next.
+    unread: u32,
 }
 
 #[derive(Debug)]
@@ -133,7 +164,7 @@ impl Consumption {
     pub fn assign(&mut self, places: BTreeSet<Place>, start: Position) {
         self.parts.retain(|place, _| places.contains(place));
         for place in places {
-            let new = Part { position: start, high_watermark: 0, confirmed: false };
+            let new = Part { position: start, high_watermark: 0, epoch: -1, confirmed: false, unread: 0 };
             self.parts.entry(place).or_insert(new);
         }
     }
@@ -141,7 +172,7 @@ impl Consumption {
     /// Reads a partition from there on, if it is read at all.
     pub fn seek(&mut self, place: &Place, position: Position) {
         if let Some(part) = self.parts.get_mut(place) {
-            *part = Part { position, confirmed: false, ..*part };
+            *part = Part { position, epoch: -1, confirmed: false, ..*part };
         }
     }
 
@@ -242,6 +273,14 @@ impl Consumption {
         }
     }
 
+    /// What the node is told of the leader of a partition.
+    fn leader_epoch(&self, place: &Place) -> i32 {
+        match self.options.epochs {
+            true => self.topics.leader_epoch(&place.topic, place.partition),
+            false => -1,
+        }
+    }
+
     fn ask_topics(&mut self, cx: &mut Context<'_>) {
         if self.topics_due > cx.now {
             cx.wake_in(self.topics_due.saturating_since(cx.now));
@@ -266,6 +305,7 @@ impl Consumption {
             topics.entry(place.topic.clone()).or_default().push(ListOffsetsPartition {
                 partition_index: place.partition,
                 timestamp,
+                current_leader_epoch: self.leader_epoch(place),
                 ..Default::default()
             });
         }

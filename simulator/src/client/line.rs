@@ -25,7 +25,8 @@ pub struct Line<T> {
 enum State {
     /// Tried again at that time.
     Down(Instant),
-    Connecting(LinkId),
+    /// Given up at that time.
+    Connecting(LinkId, Instant),
     Up(LinkId),
 }
 
@@ -54,7 +55,7 @@ impl<T> Line<T> {
 
     /// Whether this is its connection.
     pub fn is_on(&self, link: LinkId) -> bool {
-        matches!(self.state, State::Connecting(ours) | State::Up(ours) if ours == link)
+        matches!(self.state, State::Connecting(ours, _) | State::Up(ours) if ours == link)
     }
 
     /// Forgets its connection without closing it, as a machine does that loses power; the requests without an answer are
@@ -102,7 +103,7 @@ impl<T> Line<T> {
     /// Takes part in everything that happens to the client; the rest of it comes after.
     pub fn take(&mut self, happening: Happening, cx: &mut Context<'_>) -> LineNews<T> {
         match (happening, self.state) {
-            (Happening::Connected { link }, State::Connecting(ours)) if link == ours => {
+            (Happening::Connected { link }, State::Connecting(ours, _)) if link == ours => {
                 self.state = State::Up(link);
                 LineNews::Up
             }
@@ -112,7 +113,7 @@ impl<T> Line<T> {
                     None => LineNews::Nothing,
                 }
             }
-            (Happening::Closed { link }, State::Up(ours) | State::Connecting(ours)) if link == ours => {
+            (Happening::Closed { link }, State::Up(ours) | State::Connecting(ours, _)) if link == ours => {
                 self.down(cx)
             }
             (Happening::Started | Happening::Woken | Happening::Healed, _) => self.look(cx),
@@ -122,7 +123,7 @@ impl<T> Line<T> {
 
     /// Hangs up; the requests without an answer are given back.
     pub fn hang_up(&mut self, cx: &mut Context<'_>) -> Vec<T> {
-        if let State::Up(link) | State::Connecting(link) = self.state {
+        if let State::Up(link) | State::Connecting(link, _) = self.state {
             cx.close(link);
         }
         match self.down(cx) {
@@ -134,14 +135,21 @@ impl<T> Line<T> {
     fn look(&mut self, cx: &mut Context<'_>) -> LineNews<T> {
         match self.state {
             State::Down(until) if until <= cx.now => {
-                self.state = State::Connecting(cx.connect());
+                self.state = State::Connecting(cx.connect(), cx.now + self.patience);
                 LineNews::Nothing
             }
             State::Down(until) => {
                 cx.wake_in(until.saturating_since(cx.now));
                 LineNews::Nothing
             }
-            State::Connecting(_) => LineNews::Nothing,
+            State::Connecting(link, until) if until <= cx.now => {
+                cx.close(link);
+                self.down(cx)
+            }
+            State::Connecting(_, until) => {
+                cx.wake_in(until.saturating_since(cx.now));
+                LineNews::Nothing
+            }
             State::Up(link) => match self.waiting.iter().map(|(_, deadline)| *deadline).min() {
                 Some(deadline) if deadline <= cx.now => {
                     cx.close(link);

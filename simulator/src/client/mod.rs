@@ -4,6 +4,7 @@
 pub mod administrator;
 pub mod consumption;
 pub mod creator;
+pub mod describer;
 pub mod hostile;
 pub mod line;
 pub mod member;
@@ -12,6 +13,7 @@ pub mod producer;
 pub mod reader;
 mod seat;
 mod session;
+pub mod together;
 pub mod topics;
 
 use std::time::Duration;

@@ -4,8 +4,9 @@
 use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
+use kelpgate_core::protocol::api_versions::ApiVersionsRequest;
 use kelpgate_core::protocol::{
-    EncodeError, Request, RequestHeader, Response, Str, decode_response, encode_request,
+    ApiKey, EncodeError, Request, RequestHeader, Response, Str, decode_response, encode_request,
 };
 use kelpgate_core::time::Instant;
 
@@ -60,6 +61,27 @@ impl Port {
         Ok((sent, frame))
     }
 
+    /// The frame of a question for what the node serves, in any version: one that the node is too old for too, which it
+    /// answers as one of version 0 (KIP-511).
+    pub fn greeting(&mut self, now: Instant, version: i16) -> (Sent, Bytes) {
+        let request = ApiVersionsRequest {
+            client_software_name: "sim".into(),
+            client_software_version: "1".into(),
+            ..Default::default()
+        };
+        let newest = ApiKey::ApiVersions.versions().last;
+        let (sent, frame) = self
+            .frame(now, version.min(newest), &request.into())
+            .expect("a question that every version can carry");
+        // Behind the length and the key.
+        let (head, rest) = frame.split_at(6);
+        let frame = [head, &version.to_be_bytes(), &rest[2..]].concat();
+        let sent = Sent { version, ..sent };
+        self.asked.pop_back();
+        self.asked.push_back(sent);
+        (sent, frame.into())
+    }
+
     /// Requests without an answer, oldest first.
     pub fn unanswered(&self) -> impl Iterator<Item = &Sent> {
         self.asked.iter()
@@ -93,7 +115,9 @@ impl Port {
         if number != Some(sent.correlation_id) {
             return Err(format!("an answer numbered {number:?} where that to {sent:?} was next"));
         }
-        let (_, response) = decode_response(&frame, sent.key, sent.version, self.budget)
+        let is_beyond = sent.key == ApiKey::ApiVersions && sent.version > sent.key.versions().last;
+        let version = if is_beyond { 0 } else { sent.version };
+        let (_, response) = decode_response(&frame, sent.key, version, self.budget)
             .map_err(|error| format!("the answer to {sent:?} cannot be read: {error}"))?;
         Ok(Some((sent, response)))
     }

@@ -16,7 +16,7 @@ use super::line::{Line, LineNews};
 use super::topics::Topics;
 use super::{Client, Context, Happening};
 use crate::history::{Observation, Op, Outcome, Place};
-use crate::payload::{self, Value};
+use crate::payload::{self, Value, messages};
 
 /// How a producer works.
 #[derive(Clone, Debug)]
@@ -36,14 +36,18 @@ pub struct ProducerOptions {
     pub linger: Duration,
     /// Whether a request has a batch of each partition that has one, or a single one.
     pub together: bool,
-    /// Of Produce: 3 to 13; at least 7 with zstd.
+    /// Of Produce: 0 to 13; at least 3 for idempotent ones, and 7 with zstd.
     pub version: i16,
     /// Of InitProducerId: 0 to 5.
     pub identity_version: i16,
+    /// Topics that come and go, with their partitions: what is sent to one that is not there is given up.
+    pub fleeting: Vec<(Str, i32)>,
 }
 
 /// The first version of Produce in which topics go by id (KIP-516).
 const BY_ID: i16 = 13;
+/// The first version of Produce with batches of format v2.
+const BATCHES: i16 = 3;
 /// How long after an error something is tried again (`retry.backoff.ms`).
 const BACKOFF: Duration = Duration::from_millis(100);
 
@@ -53,7 +57,7 @@ pub struct Producer {
     line: Line<What>,
     codecs: Codecs,
     identity: Identity,
-    /// By partition, oldest first: handed over and not settled.
+    /// By partition, oldest first: handed over and not settled. None is empty.
     batches: BTreeMap<Place, VecDeque<Batch>>,
     next_sequence: BTreeMap<Place, i32>,
     last_number: u32,
@@ -132,13 +136,20 @@ impl Producer {
         if waiting >= 4 * self.options.in_flight {
             return;
         }
-        let (topic, partitions) = cx.random.pick(&self.options.topics).clone();
+        let lasting = self.options.topics.len();
+        let (topic, partitions) = match cx.random.below(lasting + self.options.fleeting.len()) {
+            at if at < lasting => self.options.topics[at].clone(),
+            at => self.options.fleeting[at - lasting].clone(),
+        };
         let partition = cx.random.below(partitions as usize) as i32;
         let place = Place { node: cx.node, topic, partition };
         let count = 1 + cx.random.below(self.options.most_records) as u32;
         let client = cx.client as u32;
-        let values: Vec<Value> =
-            (0..count).map(|at| Value { client, number: self.last_number + at }).collect();
+        let numbers = self.last_number..self.last_number + count;
+        let values: Vec<Value> = match self.options.version >= BATCHES {
+            true => numbers.map(|number| Value { client, number }).collect(),
+            false => numbers.map(|number| Value::old(client, number)).collect(),
+        };
         self.last_number += count;
         let sequence = match self.identity {
             Identity::Has { .. } => {
@@ -200,7 +211,11 @@ impl Producer {
                 false => Some(Uuid::ZERO),
             };
             let Some(id) = id else {
-                self.topics_known = false;
+                if self.is_fleeting(&place) {
+                    self.give_up(cx, &place);
+                } else {
+                    self.topics_known = false;
+                }
                 continue;
             };
             let Some((op, data)) = self.next_batch(cx, &place) else { continue };
@@ -256,8 +271,11 @@ impl Producer {
             base_sequence: batch.sequence,
             ..BatchFields::default()
         };
-        let bytes =
-            payload::batch(fields, &batch.values, batch.timestamp, self.options.codec, &mut self.codecs);
+        let ProducerOptions { codec, version, .. } = self.options;
+        let bytes = match version >= BATCHES {
+            true => payload::batch(fields, &batch.values, batch.timestamp, codec, &mut self.codecs),
+            false => messages::write(&batch.values, messages::magic_of(version), batch.timestamp, codec),
+        };
         let records = Some(Records(bytes));
         Some((batch.op, PartitionProduceData { index: place.partition, records, ..Default::default() }))
     }
@@ -266,6 +284,9 @@ impl Producer {
         let Some(queue) = self.batches.get_mut(place) else { return };
         let Some(at) = queue.iter().position(|batch| batch.op == op) else { return };
         queue.remove(at);
+        if queue.is_empty() {
+            self.batches.remove(place);
+        }
         cx.saw(Observation::SendEnded { op, outcome });
     }
 
@@ -334,6 +355,12 @@ impl Producer {
             ErrorCode::NONE => self.settle(cx, place, op, Outcome::Done(base)),
             // It was there already, so long ago that its offset is forgotten.
             ErrorCode::DUPLICATE_SEQUENCE_NUMBER => self.settle(cx, place, op, Outcome::Done(-1)),
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID
+                if self.is_fleeting(place) =>
+            {
+                self.topics_known &= self.options.version < BY_ID;
+                self.give_up(cx, place);
+            }
             error if error.is_retriable() || self.follows_another(place, op, error) => {
                 self.topics_known &= self.options.version < BY_ID;
                 cx.wake_in(BACKOFF);
@@ -345,6 +372,19 @@ impl Producer {
                 self.settle(cx, place, op, outcome);
             }
         }
+    }
+
+    fn is_fleeting(&self, place: &Place) -> bool {
+        self.options.fleeting.iter().any(|(topic, _)| *topic == place.topic)
+    }
+
+    /// A topic is not there: what waits for it and is not on its way is forgotten. If it comes back it is another, in which
+    /// sequences begin anew.
+    fn give_up(&mut self, cx: &mut Context<'_>, place: &Place) {
+        let queue = self.batches.get(place).into_iter().flatten();
+        let all: Vec<Op> = queue.map(|batch| batch.op).collect();
+        all.into_iter().for_each(|op| self.settle(cx, place, op, Outcome::Unknown));
+        self.next_sequence.remove(place);
     }
 
     /// How a batch ended that was answered with an error: an earlier attempt may have done it.
@@ -397,6 +437,6 @@ impl Client for Producer {
     }
 
     fn is_done(&self) -> bool {
-        self.batches.values().all(VecDeque::is_empty)
+        self.batches.is_empty()
     }
 }

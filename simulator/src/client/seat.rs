@@ -25,6 +25,8 @@ pub struct Seat {
     pub begun: bool,
     /// Whether its reader is slow.
     pub slow: bool,
+    /// The version of ApiVersions with which it begins each connection, if it does.
+    pub greeting: Option<i16>,
     lines: BTreeMap<LinkId, Line>,
 }
 
@@ -34,22 +36,39 @@ struct Line {
     port: Port,
     /// What arrives is given to the client as it is.
     raw: bool,
+    /// The client waits until the node has said what it serves.
+    greeting: bool,
 }
 
 /// What arrived, put together.
 #[derive(Debug)]
 pub enum Heard {
     Answer(Sent, Box<Response>),
+    /// What the node serves; the client knows nothing of the connection yet.
+    Greeting(Sent, Box<Response>),
     Raw(Bytes),
 }
 
 impl Seat {
     pub fn new(client: Box<dyn Client>, node: NodeId, slow: bool, random: Random) -> Seat {
-        Seat { client, node, random, alarm: None, begun: false, slow, lines: BTreeMap::new() }
+        Seat { client, node, random, alarm: None, begun: false, slow, greeting: None, lines: BTreeMap::new() }
     }
 
     pub fn connected(&mut self, link: LinkId) {
-        self.lines.insert(link, Line { port: Port::new("sim", BUDGET), raw: false });
+        let port = Port::new("sim", BUDGET);
+        self.lines.insert(link, Line { port, raw: false, greeting: self.greeting.is_some() });
+    }
+
+    /// The frame of a question for what the node serves.
+    pub fn greet(&mut self, link: LinkId, now: Instant, version: i16) -> Option<(Sent, Bytes)> {
+        Some(self.lines.get_mut(&link)?.port.greeting(now, version))
+    }
+
+    /// The node has said what it serves: the client may use the connection.
+    pub fn greeted(&mut self, link: LinkId) {
+        if let Some(line) = self.lines.get_mut(&link) {
+            line.greeting = false;
+        }
     }
 
     /// Says whether the connection was there.
@@ -101,6 +120,10 @@ impl Seat {
             return Ok((!bytes.is_empty()).then_some(Heard::Raw(bytes)));
         }
         let answer = line.port.answer()?;
-        Ok(answer.map(|(sent, response)| Heard::Answer(sent, Box::new(response))))
+        let greeting = line.greeting;
+        Ok(answer.map(|(sent, response)| match greeting {
+            true => Heard::Greeting(sent, Box::new(response)),
+            false => Heard::Answer(sent, Box::new(response)),
+        }))
     }
 }

@@ -9,12 +9,22 @@ use kelpgate_core::uuid::Uuid;
 /// A partition of a session. The id is zero where topics go by name.
 pub type Key = (Str, Uuid, i32);
 
+/// From where a partition is read, as a request says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spot {
+    pub offset: i64,
+    /// Of the leader, as far as the client knows; -1 if it does not (KIP-320).
+    pub leader_epoch: i32,
+    /// Of the last record that was read; -1 if there was none (KIP-595).
+    pub fetched_epoch: i32,
+}
+
 /// A session, or how fetches go without one.
 #[derive(Debug)]
 pub struct Session {
     state: State,
-    /// What the node knows from earlier requests, with the position.
-    known: BTreeMap<Key, i64>,
+    /// What the node knows from earlier requests.
+    known: BTreeMap<Key, Spot>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +46,7 @@ enum State {
 pub struct Next {
     pub id: i32,
     pub epoch: i32,
-    pub asked: Vec<(Key, i64)>,
+    pub asked: Vec<(Key, Spot)>,
     pub forgotten: Vec<Key>,
 }
 
@@ -47,16 +57,16 @@ impl Session {
         Session { state, known: BTreeMap::new() }
     }
 
-    /// The next request for these positions.
-    pub fn next(&mut self, wanted: BTreeMap<Key, i64>) -> Next {
+    /// The next request for these.
+    pub fn next(&mut self, wanted: BTreeMap<Key, Spot>) -> Next {
         let (id, epoch) = match self.state {
             State::Without => (0, -1),
             State::New { close } => (close, 0),
             State::Open { id, epoch } => (id, epoch),
         };
         let whole = epoch <= 0;
-        let asked = wanted.iter().filter(|(key, position)| whole || self.known.get(key) != Some(position));
-        let asked = asked.map(|(key, position)| (key.clone(), *position)).collect();
+        let asked = wanted.iter().filter(|(key, spot)| whole || self.known.get(key) != Some(spot));
+        let asked = asked.map(|(key, spot)| (key.clone(), *spot)).collect();
         let forgotten = self.known.keys().filter(|key| !whole && !wanted.contains_key(*key));
         let forgotten = forgotten.cloned().collect();
         self.known = wanted;
@@ -99,8 +109,12 @@ impl State {
 mod tests {
     use super::*;
 
-    fn at(positions: &[(i32, i64)]) -> BTreeMap<Key, i64> {
-        positions.iter().map(|(partition, position)| (key(*partition), *position)).collect()
+    fn at(positions: &[(i32, i64)]) -> BTreeMap<Key, Spot> {
+        positions.iter().map(|(partition, offset)| (key(*partition), spot(*offset, 3))).collect()
+    }
+
+    fn spot(offset: i64, leader_epoch: i32) -> Spot {
+        Spot { offset, leader_epoch, fetched_epoch: -1 }
     }
 
     fn key(partition: i32) -> Key {
@@ -114,7 +128,20 @@ mod tests {
         assert_eq!((first.id, first.epoch, first.asked.len()), (0, 0, 2));
         session.answered(ErrorCode::NONE, 77);
         let second = session.next(at(&[(1, 5), (2, 0)]));
-        assert_eq!(second, Next { id: 77, epoch: 1, asked: vec![(key(2), 0)], forgotten: vec![key(0)] });
+        assert_eq!(
+            second,
+            Next { id: 77, epoch: 1, asked: vec![(key(2), spot(0, 3))], forgotten: vec![key(0)] }
+        );
+    }
+
+    #[test]
+    fn an_open_session_is_told_of_another_leader() {
+        let mut session = Session::new(true);
+        session.next(at(&[(0, 5), (1, 5)]));
+        session.answered(ErrorCode::NONE, 77);
+        let mut later = at(&[(0, 5), (1, 5)]);
+        later.insert(key(1), spot(5, 4));
+        assert_eq!(session.next(later).asked, [(key(1), spot(5, 4))]);
     }
 
     #[test]

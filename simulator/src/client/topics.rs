@@ -19,6 +19,8 @@ struct Topic {
     id: Uuid,
     partitions: i32,
     internal: bool,
+    /// Of the leader of each partition, by index; -1 before version 7 of Metadata.
+    epochs: BTreeMap<i32, i32>,
 }
 
 impl Topics {
@@ -37,7 +39,8 @@ impl Topics {
                 self.names.insert(topic.topic_id, name.clone());
             }
             let partitions = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
-            let known = Topic { id: topic.topic_id, partitions, internal: topic.is_internal };
+            let epochs = topic.partitions.iter().map(|one| (one.partition_index, one.leader_epoch)).collect();
+            let known = Topic { id: topic.topic_id, partitions, internal: topic.is_internal, epochs };
             self.by_name.insert(name, known);
         }
     }
@@ -55,6 +58,11 @@ impl Topics {
     /// How many partitions a topic has; 0 if there is no such topic.
     pub fn partitions(&self, name: &Str) -> i32 {
         self.by_name.get(name).map_or(0, |topic| topic.partitions)
+    }
+
+    /// The epoch of a partition's leader; -1 if it was not told.
+    pub fn leader_epoch(&self, name: &Str, partition: i32) -> i32 {
+        self.by_name.get(name).and_then(|topic| topic.epochs.get(&partition)).copied().unwrap_or(-1)
     }
 
     /// The topics that are no node's own, with their partitions.

@@ -14,7 +14,7 @@ const SECTOR: usize = 512;
 
 #[derive(Clone, Debug)]
 enum Change {
-    Write { at: usize, bytes: Vec<u8> },
+    Write { at: usize, bytes: Bytes },
     Length(usize),
 }
 
@@ -133,7 +133,7 @@ impl SimDisk {
             let bytes = pieces.concat();
             let done = if random.chance(3) { bytes.len() } else { random.below(bytes.len() + 1) };
             // Without room, or a file, nothing was.
-            let _ = self.change(handle, Change::Write { at: at as usize, bytes: bytes[..done].to_vec() });
+            let _ = self.change(handle, Change::Write { at: at as usize, bytes: bytes.slice(..done) });
         }
     }
 
@@ -302,6 +302,38 @@ impl SimDisk {
         Ok(FileReply::Opened { len: self.inodes[inode].seen.len() as u64 })
     }
 
+    fn read(&mut self, handle: FileHandle, at: usize, len: usize) -> Result<FileReply, FileError> {
+        let seen = &self.inode(handle)?.seen;
+        let start = at.min(seen.len());
+        let end = (start + len).min(seen.len());
+        let bytes = Bytes::copy_from_slice(&seen[start..end]);
+        self.counts.read += bytes.len() as u64;
+        Ok(FileReply::Bytes(bytes))
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> Result<FileReply, FileError> {
+        let node = self.find(from).ok_or(FileError::NotFound)?;
+        let (folder, old) = self.parent(from)?;
+        let (other, new) = self.parent(to)?;
+        assert_eq!(folder, other, "renamed across folders");
+        let naming = Naming::Rename(old.into(), new.into(), node);
+        name(&mut self.folders[folder].seen, naming.clone());
+        self.folders[folder].unsynced.push(naming);
+        Ok(FileReply::Done)
+    }
+
+    fn list(&self, path: &str) -> Vec<Entry> {
+        let Some(Node::Folder(folder)) = self.find(path) else { return Vec::new() };
+        let entries = self.folders[folder].seen.iter().map(|(name, node)| match node {
+            Node::File(inode) => {
+                let len = self.inodes[*inode].seen.len() as u64;
+                Entry { name: name.clone(), len, is_folder: false }
+            }
+            Node::Folder(_) => Entry { name: name.clone(), len: 0, is_folder: true },
+        });
+        entries.collect()
+    }
+
     fn sync(&mut self, handle: FileHandle) -> Result<FileReply, FileError> {
         self.counts.syncs += 1;
         let fails = match &mut self.faults.fail_sync_after {
@@ -341,7 +373,7 @@ impl Disk for SimDisk {
             }
             FileCommand::Write { handle, at, pieces } => {
                 self.counts.written += pieces.len() as u64;
-                self.change(handle, Change::Write { at: at as usize, bytes: pieces.concat().to_vec() })
+                self.change(handle, Change::Write { at: at as usize, bytes: pieces.concat() })
             }
             FileCommand::Allocate { handle, len } => {
                 let len = self.inode(handle)?.seen.len().max(len as usize);
@@ -349,24 +381,8 @@ impl Disk for SimDisk {
             }
             FileCommand::Truncate { handle, len } => self.change(handle, Change::Length(len as usize)),
             FileCommand::Sync { handle } => self.sync(handle),
-            FileCommand::Read { handle, at, len } => {
-                let seen = &self.inode(handle)?.seen;
-                let start = (at as usize).min(seen.len());
-                let end = (start + len).min(seen.len());
-                let bytes = Bytes::copy_from_slice(&seen[start..end]);
-                self.counts.read += bytes.len() as u64;
-                Ok(FileReply::Bytes(bytes))
-            }
-            FileCommand::Rename { from, to } => {
-                let node = self.find(&from).ok_or(FileError::NotFound)?;
-                let (folder, old) = self.parent(&from)?;
-                let (other, new) = self.parent(&to)?;
-                assert_eq!(folder, other, "renamed across folders");
-                let naming = Naming::Rename(old.into(), new.into(), node);
-                name(&mut self.folders[folder].seen, naming.clone());
-                self.folders[folder].unsynced.push(naming);
-                Ok(FileReply::Done)
-            }
+            FileCommand::Read { handle, at, len } => self.read(handle, at as usize, len),
+            FileCommand::Rename { from, to } => self.rename(&from, &to),
             FileCommand::Remove { path } => {
                 if self.find(&path).is_some() {
                     let (folder, name) = self.parent(&path)?;
@@ -382,24 +398,13 @@ impl Disk for SimDisk {
                 }
                 Ok(FileReply::Done)
             }
-            FileCommand::List { path } => {
-                let Some(Node::Folder(folder)) = self.find(&path) else {
-                    return Ok(FileReply::Listed(Vec::new()));
-                };
-                let entries = self.folders[folder].seen.iter().map(|(name, node)| match node {
-                    Node::File(inode) => {
-                        let len = self.inodes[*inode].seen.len() as u64;
-                        Entry { name: name.clone(), len, is_folder: false }
-                    }
-                    Node::Folder(_) => Entry { name: name.clone(), len: 0, is_folder: true },
-                });
-                Ok(FileReply::Listed(entries.collect()))
-            }
+            FileCommand::List { path } => Ok(FileReply::Listed(self.list(&path))),
             FileCommand::SyncFolder { path } => {
                 let folder = self.folder(&path)?;
                 let folder = &mut self.folders[folder];
-                folder.unsynced.clear();
-                folder.safe = folder.seen.clone();
+                for naming in std::mem::take(&mut folder.unsynced) {
+                    name(&mut folder.safe, naming);
+                }
                 Ok(FileReply::Done)
             }
             FileCommand::ReadWhole { path } => {
@@ -449,7 +454,7 @@ fn apply_part(contents: &mut Vec<u8>, change: Change, random: &mut Random) {
                     _ => {}
                 }
                 if !part.is_empty() {
-                    apply(contents, Change::Write { at: at + done, bytes: part });
+                    apply(contents, Change::Write { at: at + done, bytes: part.into() });
                 }
                 done = end;
             }

@@ -1,9 +1,10 @@
 //! What may be answered to DeleteRecords, and what it means for where logs start.
 
+use kelpgate_core::protocol::ErrorCode;
 use kelpgate_core::protocol::delete_records::{DeleteRecordsRequest, DeleteRecordsResponse};
-use kelpgate_core::protocol::{ErrorCode, Str};
 
 use super::Verdict;
+use super::target::Target;
 use super::topics::Topics;
 
 /// In a request: up to the high watermark.
@@ -17,9 +18,7 @@ pub struct Asked {
 
 #[derive(Debug)]
 struct Part {
-    topic: Str,
-    partition: i32,
-    life: u64,
+    target: Target,
     offset: i64,
     /// How far the log start could rise before.
     could_start_at: i64,
@@ -29,21 +28,14 @@ struct Part {
 pub fn asked(topics: &mut Topics, request: &DeleteRecordsRequest) -> Asked {
     let mut parts = Vec::new();
     for wanted in &request.topics {
-        let found = topics.topic(&wanted.name);
         for one in &wanted.partitions {
-            let life = found.life;
-            let log = found.log(one.partition_index);
+            let target = Target::of(topics, &wanted.name, one.partition_index, -1);
+            let log = topics.topic(&wanted.name).log(one.partition_index);
             let could_start_at = log.may_start_at;
             let most = if one.offset == ALL { i64::MAX } else { one.offset };
             log.may_start_at = could_start_at.max(most);
             log.deleted_before = log.deleted_before.max(most);
-            parts.push(Part {
-                topic: wanted.name.clone(),
-                partition: one.partition_index,
-                life,
-                offset: one.offset,
-                could_start_at,
-            });
+            parts.push(Part { target, offset: one.offset, could_start_at });
         }
     }
     Asked { parts }
@@ -55,10 +47,9 @@ impl Asked {
         for topic in &response.topics {
             for answer in &topic.partitions {
                 let mut parts = self.parts.iter();
-                let part =
-                    parts.find(|part| part.topic == topic.name && part.partition == answer.partition_index);
-                let found = topics.topic(&topic.name);
-                let Some(part) = part.filter(|part| found.is_comparable(part.life)) else { continue };
+                let part = parts.find(|part| part.target.is(&topic.name, answer.partition_index));
+                let Some(part) = part else { continue };
+                let Some(found) = part.target.comparable(topics) else { continue };
                 if answer.error_code != ErrorCode::NONE {
                     continue;
                 }
@@ -73,8 +64,9 @@ impl Asked {
                         answer.partition_index
                     ));
                 }
-                log.starts(low, 0)
-                    .map_err(|what| format!("DeleteRecords of {}-{}: {what}", topic.name, part.partition))?;
+                log.starts(low, 0).map_err(|what| {
+                    format!("DeleteRecords of {}-{}: {what}", topic.name, answer.partition_index)
+                })?;
             }
         }
         Ok(())

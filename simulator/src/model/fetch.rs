@@ -5,12 +5,15 @@ use kelpgate_core::protocol::fetch::{FetchRequest, FetchResponse, PartitionData}
 use kelpgate_core::protocol::{ErrorCode, Str};
 use kelpgate_core::record::{Batch, StoredBatches};
 
-use super::partition::Bounds;
+use super::partition::{Bounds, Partition};
+use super::target::{Target, with_reason};
 use super::topics::{Kept, Topics};
 use super::{Trouble, Verdict};
 
 /// First version that carries batches as they are stored.
 const BATCHES: i16 = 4;
+/// First version with the leader's epoch (KIP-320).
+const EPOCHS: i16 = 9;
 
 /// A Fetch under way.
 #[derive(Debug)]
@@ -23,14 +26,8 @@ pub struct Asked {
 
 #[derive(Debug)]
 struct Part {
-    topic: Str,
-    partition: i32,
-    life: u64,
-    /// It was certain that it was there.
-    had: bool,
+    target: Target,
     from: i64,
-    /// What somebody knew when it was asked.
-    bounds: Bounds,
 }
 
 /// A consumer fetches.
@@ -38,12 +35,10 @@ pub fn asked(topics: &mut Topics, version: i16, request: &FetchRequest) -> Asked
     let mut parts = Vec::new();
     for wanted in &request.topics {
         let Some(topic) = topics.resolve(&wanted.topic, wanted.topic_id) else { continue };
-        let found = topics.topic(&topic);
         for one in &wanted.partitions {
-            let (life, had) = (found.life, found.has(one.partition));
-            let bounds = found.log(one.partition).bounds();
-            let (topic, partition, from) = (topic.clone(), one.partition, one.fetch_offset);
-            parts.push(Part { topic, partition, life, had, from, bounds });
+            let epoch = if version >= EPOCHS { one.current_leader_epoch } else { -1 };
+            let target = Target::of(topics, &topic, one.partition, epoch);
+            parts.push(Part { target, from: one.fetch_offset });
         }
     }
     Asked { version, whole: request.session_epoch <= 0, parts }
@@ -52,7 +47,7 @@ pub fn asked(topics: &mut Topics, version: i16, request: &FetchRequest) -> Asked
 impl Asked {
     /// Compares the answer.
     pub fn answered(self, topics: &mut Topics, trouble: Trouble, response: &FetchResponse) -> Verdict {
-        if response.error_code != ErrorCode::NONE || self.version < BATCHES {
+        if response.error_code != ErrorCode::NONE {
             return Ok(());
         }
         let mut any = false;
@@ -62,8 +57,8 @@ impl Asked {
                 any |= data.error_code != ErrorCode::NONE
                     || data.records.as_ref().is_some_and(|records| !records.is_empty());
                 let partition = data.partition_index;
-                let part = self.parts.iter().find(|part| part.topic == name && part.partition == partition);
-                compare(topics, trouble, &name, part, data)
+                let part = self.parts.iter().find(|part| part.target.is(&name, partition));
+                compare(topics, (trouble, self.version), &name, part, data)
                     .map_err(|what| format!("Fetch of {name}-{partition}: {what}"))?;
             }
         }
@@ -73,12 +68,12 @@ impl Asked {
     /// Nothing was brought: there must have been nothing. The first batch comes whatever its size (KIP-74).
     fn nothing(&self, topics: &mut Topics) -> Verdict {
         for part in &self.parts {
-            let topic = topics.topic(&part.topic);
-            if topic.is_comparable(part.life) && topic.kept == Kept::Whole && part.from < part.bounds.end {
-                let (name, at, end) = (&part.topic, part.from, part.bounds.end);
+            let Target { topic, partition, bounds, .. } = &part.target;
+            let whole = part.target.comparable(topics).is_some_and(|found| found.kept == Kept::Whole);
+            if whole && part.from < bounds.end {
+                let (at, end) = (part.from, bounds.end);
                 return Err(format!(
-                    "Fetch of {name}-{} from {at} brought nothing, and {end} was the high watermark before",
-                    part.partition
+                    "Fetch of {topic}-{partition} from {at} brought nothing, and {end} was the high watermark before"
                 ));
             }
         }
@@ -88,26 +83,36 @@ impl Asked {
 
 fn compare(
     topics: &mut Topics,
-    trouble: Trouble,
+    (trouble, version): (Trouble, i16),
     name: &Str,
     part: Option<&Part>,
     data: &PartitionData,
 ) -> Verdict {
-    let topic = topics.topic(name);
     // A partition of a session that the request does not name: nothing is known of when it was asked for.
-    let (life, bounds) = part.map_or((topic.life, Bounds::default()), |part| (part.life, part.bounds));
-    if !topic.is_comparable(life) {
-        return Ok(());
-    }
+    let topic = match part {
+        Some(part) => part.target.comparable(topics),
+        None => Some(topics.topic(name)).filter(|topic| topic.is_comparable(topic.life)),
+    };
+    let Some(topic) = topic else { return Ok(()) };
     let kept = topic.kept;
     let log = topic.log(data.partition_index);
     if data.error_code != ErrorCode::NONE {
-        return refused(part, trouble, data.error_code, (bounds, log.may_start_at));
+        return with_reason(refused(part, trouble, data.error_code, log), data.error_code);
     }
+    part.map_or(Ok(()), |part| part.target.is_answered())?;
     if kept == Kept::Changed {
         log.records_may_be_anything();
     }
+    let bounds = part.map_or(Bounds::default(), |part| part.target.bounds);
     log.told(data.high_watermark, data.log_start_offset, bounds)?;
+    // Nobody is shown what is not synced, so that no reader has what the log has not.
+    if data.diverging_epoch.end_offset >= 0 && !log.damaged {
+        let (epoch, end) = (data.diverging_epoch.epoch, data.diverging_epoch.end_offset);
+        return Err(format!("what was read departs from the log, in which epoch {epoch} ends at {end}"));
+    }
+    if version < BATCHES {
+        return Ok(());
+    }
     if !(data.log_start_offset..=data.high_watermark).contains(&data.last_stable_offset) {
         let (start, stable, end) = (data.log_start_offset, data.last_stable_offset, data.high_watermark);
         return Err(format!("the last stable offset is {stable}, not within {start}..={end}"));
@@ -151,28 +156,26 @@ fn follows(
 }
 
 /// Whether an error has a reason.
-fn refused(
-    part: Option<&Part>,
-    trouble: Trouble,
-    error: ErrorCode,
-    (bounds, may_start_at): (Bounds, i64),
-) -> Verdict {
-    let allowed = match error {
+fn refused(part: Option<&Part>, trouble: Trouble, error: ErrorCode, log: &Partition) -> bool {
+    // A partition of a session that was there when it was named may be gone, and its leader another.
+    let explained = match part {
+        Some(part) => part.target.explains(error, log, trouble),
+        None if error == ErrorCode::KAFKA_STORAGE_ERROR => Some(trouble.disk || log.damaged),
+        None => None,
+    };
+    explained.unwrap_or_else(|| match error {
+        ErrorCode::OFFSET_OUT_OF_RANGE => {
+            part.is_none_or(|part| part.from < log.may_start_at || part.from > part.target.bounds.end)
+        }
+        ErrorCode::UNSUPPORTED_COMPRESSION_TYPE => true,
+        ErrorCode::CORRUPT_MESSAGE => log.damaged,
         ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
         | ErrorCode::UNKNOWN_TOPIC_ID
-        | ErrorCode::INCONSISTENT_TOPIC_ID => !part.is_some_and(|part| part.had),
-        ErrorCode::OFFSET_OUT_OF_RANGE => {
-            part.is_none_or(|part| part.from < may_start_at || part.from > bounds.end)
-        }
-        ErrorCode::NOT_LEADER_OR_FOLLOWER
-        | ErrorCode::LEADER_NOT_AVAILABLE
+        | ErrorCode::INCONSISTENT_TOPIC_ID
         | ErrorCode::FENCED_LEADER_EPOCH
-        | ErrorCode::UNKNOWN_LEADER_EPOCH
-        | ErrorCode::REQUEST_TIMED_OUT
-        | ErrorCode::UNSUPPORTED_COMPRESSION_TYPE => true,
-        ErrorCode::KAFKA_STORAGE_ERROR => trouble.disk,
-        ErrorCode::CORRUPT_MESSAGE => trouble.damage,
+        | ErrorCode::NOT_LEADER_OR_FOLLOWER
+        | ErrorCode::LEADER_NOT_AVAILABLE
+        | ErrorCode::REQUEST_TIMED_OUT => true,
         _ => false,
-    };
-    if allowed { Ok(()) } else { Err(format!("{error} without a reason")) }
+    })
 }

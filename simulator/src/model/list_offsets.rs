@@ -1,16 +1,18 @@
 //! What may be answered to ListOffsets.
 
+use kelpgate_core::protocol::ErrorCode;
 use kelpgate_core::protocol::list_offsets::{
     ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
 };
-use kelpgate_core::protocol::{ErrorCode, Str};
 
-use super::partition::Bounds;
+use super::target::{Target, with_reason};
 use super::topics::{Kept, Topics};
 use super::{Trouble, Verdict};
 
 /// First version with one offset for each partition.
 const ONE_OFFSET: i16 = 1;
+/// First version with the leader's epoch (KIP-320).
+const EPOCHS: i16 = 4;
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 
@@ -23,30 +25,18 @@ pub struct Asked {
 
 #[derive(Debug)]
 struct Part {
-    topic: Str,
-    partition: i32,
-    life: u64,
-    /// It was certain that it was there.
-    had: bool,
+    target: Target,
     timestamp: i64,
-    /// What somebody knew when it was asked.
-    bounds: Bounds,
 }
 
 /// A client looks for offsets.
 pub fn asked(topics: &mut Topics, version: i16, request: &ListOffsetsRequest) -> Asked {
     let mut parts = Vec::new();
     for wanted in &request.topics {
-        let found = topics.topic(&wanted.name);
         for one in &wanted.partitions {
-            parts.push(Part {
-                topic: wanted.name.clone(),
-                partition: one.partition_index,
-                life: found.life,
-                had: found.has(one.partition_index),
-                timestamp: one.timestamp,
-                bounds: found.log(one.partition_index).bounds(),
-            });
+            let epoch = if version >= EPOCHS { one.current_leader_epoch } else { -1 };
+            let target = Target::of(topics, &wanted.name, one.partition_index, epoch);
+            parts.push(Part { target, timestamp: one.timestamp });
         }
     }
     Asked { version, parts }
@@ -60,14 +50,14 @@ impl Asked {
         }
         for topic in &response.topics {
             for answer in &topic.partitions {
-                let asked =
-                    |part: &&Part| part.topic == topic.name && part.partition == answer.partition_index;
+                let asked = |part: &&Part| part.target.is(&topic.name, answer.partition_index);
                 let Some(part) = self.parts.iter().find(asked) else {
                     let (name, partition) = (&topic.name, answer.partition_index);
                     return Err(format!("ListOffsets was answered for {name}-{partition}, unasked"));
                 };
                 part.answered(topics, trouble, answer).map_err(|what| {
-                    let (name, partition, timestamp) = (&part.topic, part.partition, part.timestamp);
+                    let (name, partition) = (&part.target.topic, part.target.partition);
+                    let timestamp = part.timestamp;
                     format!("ListOffsets of {name}-{partition} at {timestamp}: {what}")
                 })?;
             }
@@ -83,29 +73,26 @@ impl Part {
         trouble: Trouble,
         answer: &ListOffsetsPartitionResponse,
     ) -> Verdict {
-        let topic = topics.topic(&self.topic);
-        if !topic.is_comparable(self.life) {
-            return Ok(());
-        }
+        let Some(topic) = self.target.comparable(topics) else { return Ok(()) };
         let kept = topic.kept;
-        let log = topic.log(self.partition);
-        let (offset, error) = (answer.offset, answer.error_code);
+        let log = topic.log(self.target.partition);
+        let (offset, error, bounds) = (answer.offset, answer.error_code, self.target.bounds);
         if error != ErrorCode::NONE {
-            let allowed = match error {
-                ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => !self.had,
-                ErrorCode::KAFKA_STORAGE_ERROR => trouble.disk,
-                ErrorCode::CORRUPT_MESSAGE => trouble.damage,
-                error => error.is_retriable() || error == ErrorCode::FENCED_LEADER_EPOCH,
-            };
-            return if allowed { Ok(()) } else { Err(format!("{error} without a reason")) };
+            let explained = self.target.explains(error, log, trouble);
+            let allowed = explained.unwrap_or(match error {
+                ErrorCode::CORRUPT_MESSAGE => log.damaged,
+                error => error.is_retriable(),
+            });
+            return with_reason(allowed, error);
         }
+        self.target.is_answered()?;
         match self.timestamp {
-            LATEST => log.told(offset, -1, self.bounds),
-            EARLIEST => log.starts(offset, self.bounds.start),
+            LATEST => log.told(offset, -1, bounds),
+            EARLIEST => log.starts(offset, bounds.start),
             timestamp if timestamp < 0 || kept == Kept::Changed => Ok(()),
             timestamp => {
                 let until = if offset < 0 { i64::MAX } else { offset };
-                if let Some(last) = log.earlier_with(timestamp, until, self.bounds.end) {
+                if let Some(last) = log.earlier_with(timestamp, until, bounds.end) {
                     return Err(format!("{offset}, and the batch that ends at {last} is as late"));
                 }
                 match log.latest_around(offset) {

@@ -9,10 +9,12 @@ mod fetch;
 mod list_offsets;
 mod partition;
 mod produce;
+mod target;
 mod topics;
 
 use std::collections::BTreeMap;
 
+use kelpgate_core::ids::LogId;
 use kelpgate_core::inquiry::{AdminAnswer, GroupLag};
 use kelpgate_core::protocol::create_topics::{CreateTopicsRequest, CreateTopicsResponse};
 use kelpgate_core::protocol::delete_topics::DeleteTopicsRequest;
@@ -26,6 +28,7 @@ use crate::check::{Check, End, Seen, Verdict};
 use crate::client::Sent;
 use crate::disk::Survives;
 use crate::faults::FaultKind;
+use crate::history::Place;
 use crate::network::LinkId;
 use crate::node::{Node, NodeId};
 
@@ -55,8 +58,6 @@ struct Expected {
 struct Trouble {
     /// Commands failed.
     disk: bool,
-    /// Bytes changed.
-    damage: bool,
 }
 
 /// A request whose answer is compared.
@@ -208,6 +209,8 @@ fn described(topics: &mut Topics, answer: &MetadataResponse) {
         if let Some(name) = &topic.name {
             topics.named(name, topic.topic_id);
         }
+        let epochs = topic.partitions.iter().map(|partition| partition.leader_epoch);
+        topics.leader_epoch = epochs.fold(topics.leader_epoch, i32::max);
     }
 }
 
@@ -275,8 +278,14 @@ impl Check for Model {
             | FaultKind::Restart
             | FaultKind::Stall
             | FaultKind::WallJump
-            | FaultKind::SlowDisk => {}
+            | FaultKind::SlowDisk
+            | FaultKind::FlippedBits => {}
         }
+    }
+
+    fn damaged(&mut self, place: &Place, _: LogId) {
+        let expected = self.nodes.entry(place.node).or_default();
+        expected.topics.topic(&place.topic).log(place.partition).damaged = true;
     }
 
     fn went_down(&mut self, _: Instant, id: NodeId, node: &Node, survives: Survives) {

@@ -16,6 +16,8 @@ pub struct Topics {
     pub latest: i64,
     /// The node drops old records of all topics.
     pub trimmed: bool,
+    /// The highest leader epoch that the node has told anybody; -1 before.
+    pub leader_epoch: i32,
     /// Names of ids, those of deleted topics too.
     names: BTreeMap<Uuid, Str>,
 }

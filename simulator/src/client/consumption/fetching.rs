@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
+use kelpgate_core::pieces::Pieces;
 use kelpgate_core::protocol::fetch::{
     FetchPartition, FetchRequest, FetchResponse, FetchTopic, ForgottenTopic, PartitionData,
 };
@@ -12,14 +13,18 @@ use kelpgate_core::record::{Batch, StoredBatches};
 use kelpgate_core::time::Instant;
 use kelpgate_core::uuid::Uuid;
 
-use super::{Consumption, EARLIEST, PATIENCE, Position, REST, What};
+use super::{Consumption, EARLIEST, PATIENCE, Part, Position, REST, UNREAD, What};
 use crate::client::Context;
-use crate::client::session::Key;
+use crate::client::session::{Key, Spot};
 use crate::history::{Observation, Place, Polled, Read};
-use crate::payload;
+use crate::payload::{self, messages};
 
 /// The first version in which topics go by id (KIP-516).
 const BY_ID: i16 = 13;
+/// The first version in which the node says where a client's log departs from its own (KIP-595).
+const DIVERGENCE: i16 = 12;
+/// The first version with batches of format v2.
+const BATCHES: i16 = 4;
 
 /// A fetch on its way.
 #[derive(Debug)]
@@ -45,7 +50,10 @@ impl Consumption {
             let Some(id) = id else { continue };
             names.insert(id, place.topic.clone());
             positions.insert(place.clone(), offset);
-            wanted.insert((place.topic.clone(), id, place.partition), offset);
+            let fetched_epoch =
+                self.parts.get(place).filter(|_| self.options.epochs).map_or(-1, |part| part.epoch);
+            let spot = Spot { offset, leader_epoch: self.leader_epoch(place), fetched_epoch };
+            wanted.insert((place.topic.clone(), id, place.partition), spot);
         }
         if wanted.is_empty() {
             return;
@@ -56,13 +64,15 @@ impl Consumption {
         self.line.send_for(cx, what, self.options.version, request, patience);
     }
 
-    fn request(&mut self, wanted: BTreeMap<Key, i64>) -> FetchRequest {
+    fn request(&mut self, wanted: BTreeMap<Key, Spot>) -> FetchRequest {
         let next = self.session.next(wanted);
         let mut topics: Vec<FetchTopic> = Vec::new();
-        for ((topic, topic_id, partition), fetch_offset) in next.asked {
+        for ((topic, topic_id, partition), spot) in next.asked {
             let partition = FetchPartition {
                 partition,
-                fetch_offset,
+                fetch_offset: spot.offset,
+                current_leader_epoch: spot.leader_epoch,
+                last_fetched_epoch: if self.options.version >= DIVERGENCE { spot.fetched_epoch } else { -1 },
                 partition_max_bytes: self.options.max_bytes,
                 ..Default::default()
             };
@@ -95,6 +105,7 @@ impl Consumption {
             session_epoch: next.epoch,
             topics,
             forgotten_topics_data: forgotten.collect(),
+            rack_id: self.options.rack.clone().unwrap_or_default(),
             ..Default::default()
         }
     }
@@ -165,16 +176,35 @@ impl Consumption {
                 part.position = Position::Timestamp(EARLIEST);
                 return false;
             }
+            // Damaged, if it stays like that. How far that goes is not told.
+            ErrorCode::KAFKA_STORAGE_ERROR if self.healed && part.unread >= UNREAD => {
+                *part = Part { position: Position::At(position + 1), epoch: -1, ..*part };
+                cx.saw(Observation::Sought { place });
+                return true;
+            }
             _ => {
+                part.unread += 1;
                 self.look_again(cx);
                 return false;
             }
         }
+        if data.diverging_epoch.end_offset >= 0 {
+            // What was read from there on is not in the log any more.
+            let position = Position::At(data.diverging_epoch.end_offset.min(position));
+            *part = Part { position, epoch: -1, ..*part };
+            return false;
+        }
         part.high_watermark = data.high_watermark;
         part.confirmed |= fetching.healed;
-        let (records, next) = self.read(cx, &place, position, data.records.unwrap_or_default());
+        part.unread = 0;
+        let epoch = part.epoch;
+        let (records, next, epoch) = match self.options.version >= BATCHES {
+            true => self.read(cx, &place, (position, epoch), data.records.unwrap_or_default()),
+            false => self.read_messages(cx, &place, position, data.records.unwrap_or_default()),
+        };
         if let Some(part) = self.parts.get_mut(&place) {
             part.position = Position::At(next);
+            part.epoch = epoch;
         }
         let anything = next > position;
         cx.saw(Observation::Polled(Polled {
@@ -188,21 +218,46 @@ impl Consumption {
         anything
     }
 
-    /// The records in these batches from `position` on, and where to read on after them.
+    /// The records in these batches from `position` on, and where to read on after them, with the epoch of the last.
     fn read(
         &mut self,
         cx: &mut Context<'_>,
         place: &Place,
-        position: i64,
-        batches: kelpgate_core::pieces::Pieces,
-    ) -> (Vec<Read>, i64) {
+        (position, mut epoch): (i64, i32),
+        batches: Pieces,
+    ) -> (Vec<Read>, i64, i32) {
         let mut records = Vec::new();
         let mut next = position;
         // Limits may cut the last one.
         for batch in StoredBatches::new(batches).map_while(Result::ok) {
             next = next.max(self.read_batch(cx, place, position, &batch, &mut records));
+            epoch = Batch::first(&batch).map_or(epoch, |batch| batch.partition_leader_epoch());
         }
-        (records, next)
+        (records, next, epoch)
+    }
+
+    /// The same of messages in the formats of old.
+    fn read_messages(
+        &mut self,
+        cx: &mut Context<'_>,
+        place: &Place,
+        position: i64,
+        messages: Pieces,
+    ) -> (Vec<Read>, i64, i32) {
+        let (mut records, mut next) = (Vec::new(), position);
+        match messages::read(&messages.concat(), position) {
+            Err(what) => cx.saw(Observation::Changed { place: place.clone(), offset: position, what }),
+            Ok(found) => {
+                for (offset, value) in found {
+                    next = next.max(offset + 1);
+                    match value {
+                        Ok(value) => records.push(Read { offset, value }),
+                        Err(what) => cx.saw(Observation::Changed { place: place.clone(), offset, what }),
+                    }
+                }
+            }
+        }
+        (records, next, -1)
     }
 
     /// Says where to read on after the batch.

@@ -190,6 +190,7 @@ impl Classic {
             topics: self.options.topics.clone(),
             owned_partitions: by_topic(base.owned()),
             generation_id: self.generation,
+            rack_id: base.options.fetch.rack.clone(),
             ..Default::default()
         };
         let metadata = write_subscription(&subscription, self.options.embedded);

@@ -204,6 +204,7 @@ impl Consumer {
             member_id: self.id.clone(),
             member_epoch: self.epoch,
             instance_id: base.options.instance.clone(),
+            rack_id: base.options.fetch.rack.clone().filter(|_| everything),
             rebalance_timeout_ms: match everything {
                 true => base.options.rebalance_timeout.as_millis() as i32,
                 false => -1,

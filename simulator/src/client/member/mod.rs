@@ -16,6 +16,7 @@ use kelpgate_core::time::Instant;
 use super::consumption::FetchOptions;
 use super::line::LineNews;
 use super::{Client, Context, Happening};
+use crate::network::LinkId;
 use base::{Base, What};
 use classic::Classic;
 use consumer::Consumer;
@@ -128,6 +129,11 @@ impl Member {
     pub fn new(options: MemberOptions) -> Member {
         let protocol = Protocol::new(&options);
         Member { base: Base::new(options), protocol, life: Life::Dead { until: Instant::default() } }
+    }
+
+    /// Whether this is its connection to its coordinator.
+    pub(super) fn is_coordinator(&self, link: LinkId) -> bool {
+        self.base.coordinator.is_on(link)
     }
 
     /// Lives end when it is time, and begin.
