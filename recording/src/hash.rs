@@ -48,6 +48,7 @@ impl OutputHash {
                 self.scratch.raw(&[*lane as u8]);
                 self.command(command);
             }
+            Action::Rpc(_) => panic!("a node that stores in SeaweedMQ is not recorded"),
             Action::ToShard { to, .. } => self.head(5, u64::from(to.0)),
             Action::Answer { ticket, answer } => {
                 self.head(6, ticket.0);

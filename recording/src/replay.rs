@@ -321,6 +321,7 @@ fn with_message(event: Event<()>) -> Event<ShardMessage> {
         Event::Flushed { conn, bytes } => Event::Flushed { conn, bytes },
         Event::Closed { conn } => Event::Closed { conn },
         Event::File { ticket, outcome } => Event::File { ticket, outcome },
+        Event::Rpc { .. } => unreachable!("nodes that store in SeaweedMQ are not recorded"),
         Event::FromShard { .. } => unreachable!("messages are not among recorded events"),
         Event::Asked { ticket, question } => Event::Asked { ticket, question },
         Event::Tick => Event::Tick,
@@ -337,6 +338,7 @@ fn describe(event: &Event<ShardMessage>) -> What {
         Event::File { ticket, outcome } => {
             What::File { ticket: *ticket, error: outcome.as_ref().err().map(ToString::to_string) }
         }
+        Event::Rpc { .. } => unreachable!("nodes that store in SeaweedMQ are not recorded"),
         Event::FromShard { from, .. } => What::FromShard(*from),
         Event::Asked { .. } => What::Asked,
         Event::Tick => What::Tick,

@@ -78,6 +78,7 @@ pub fn kind_of<M>(event: &Event<M>, is_known_read: bool) -> u8 {
         Event::Closed { .. } => kind::CLOSED,
         Event::File { .. } if is_known_read => kind::FILE_READ,
         Event::File { .. } => kind::FILE,
+        Event::Rpc { .. } => panic!("a node that stores in SeaweedMQ is not recorded"),
         Event::FromShard { .. } => kind::FROM_SHARD,
         Event::Asked { .. } => kind::ASKED,
         Event::Tick => kind::TICK,
@@ -118,6 +119,7 @@ pub fn encode_event<M>(sink: &mut impl Sink, event: &Event<M>, is_known_read: bo
             sink.uint(ticket.0);
             encode_outcome(sink, outcome);
         }
+        Event::Rpc { .. } => panic!("a node that stores in SeaweedMQ is not recorded"),
         Event::FromShard { from, .. } => sink.uint(from.0.into()),
         Event::Asked { ticket, question: AdminQuestion::GroupLag } => {
             sink.uint(ticket.0);

@@ -49,6 +49,7 @@ impl Story {
             | Action::ResumeReading { .. }
             | Action::Close { .. }
             | Action::File { .. }
+            | Action::Rpc(_)
             | Action::ToShard { .. }
             | Action::Answer { .. }
             | Action::Ready

@@ -44,6 +44,7 @@ fn asked<M>(action: &Action<M>) -> String {
         Action::File { ticket, lane, command } => {
             format!("file command {} ({lane:?}): {}", ticket.0, file(command))
         }
+        Action::Rpc(rpc) => format!("RPC command {}: {:?}", rpc.ticket.0, rpc.command),
         Action::ToShard { to, .. } => format!("message to shard {to}"),
         Action::Answer { answer, .. } => format!("answer {answer:?}"),
         Action::Log { level, text } => format!("{level:?}: {text}"),

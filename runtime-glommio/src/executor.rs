@@ -49,7 +49,7 @@ pub(crate) fn run_shard<D: Drive>(drive: D, seat: Seat<D::Message>) -> Result<()
         })?;
         seat.on_post(move || button.ring());
         let wakes = Arc::new(Wakes::default());
-        let shard_loop = ShardLoop::new(drive, seat, GlommioNetwork::new(wakes.clone()))?;
+        let shard_loop = ShardLoop::new(drive, seat, GlommioNetwork::new(wakes.clone()));
         let mut task = ShardTask { shard_loop, doorbell, wakes, woken: Vec::new(), alarm: None };
         poll_fn(|cx| task.poll(cx)).await;
         task.wakes.detach();

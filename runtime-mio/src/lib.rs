@@ -17,7 +17,7 @@ use kelpgate_shard::Drive;
 use mio::event::Event;
 use mio::{Events, Poll, Waker};
 
-pub use kelpgate_runtime::{Options, Runtime, RuntimeError, StopSignal};
+pub use kelpgate_runtime::{Answers, Options, Remote, Runtime, RuntimeError, StopSignal, Store};
 
 use network::{MioNetwork, Ready, WAKE};
 
@@ -36,7 +36,7 @@ impl Runtime for Mio {
         let waker = Waker::new(poll.registry(), WAKE).map_err(start)?;
         seat.on_post(move || wake(&waker));
         let network = MioNetwork::new(poll.registry().try_clone().map_err(start)?);
-        let mut shard_loop = ShardLoop::new(drive, seat, network)?;
+        let mut shard_loop = ShardLoop::new(drive, seat, network);
         let mut events = Events::with_capacity(EVENTS);
         loop {
             let timeout = match shard_loop.turn() {

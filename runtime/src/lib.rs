@@ -4,6 +4,7 @@
 //! node        threads of the shards, when to listen, when to stop, who failed
 //! shard_loop  one turn of a shard: hand over what happened, carry out what it asks
 //! sockets     reading within a budget, vectored writing, closing without losing an answer
+//! carrier     what engines ask for: lanes for files, or something remote
 //! lanes       threads that carry out file commands in order
 //! mailbox     what other threads have for a shard
 //! census      how many connections the node has, and each address
@@ -14,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod accepting;
+mod carrier;
 mod census;
 mod clock;
 mod connections;
@@ -25,6 +27,7 @@ mod network;
 mod node;
 mod options;
 mod receive;
+mod remote;
 mod shard_loop;
 mod sockets;
 mod stop;
@@ -33,6 +36,7 @@ mod unsent;
 pub use error::RuntimeError;
 pub use network::{Accepted, Network, Readiness, Socket};
 pub use node::{Runtime, Seat};
-pub use options::Options;
+pub use options::{Options, Store};
+pub use remote::{Answers, Remote};
 pub use shard_loop::{ShardLoop, Turn};
 pub use stop::StopSignal;

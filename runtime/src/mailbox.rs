@@ -1,7 +1,7 @@
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use kelpgate_shard::{FileError, FileReply, FileTicket, ShardId};
+use kelpgate_shard::{FileError, FileReply, FileTicket, RpcError, RpcReply, RpcTicket, ShardId};
 
 /// What other threads have for a shard.
 #[derive(Debug)]
@@ -14,6 +14,10 @@ pub(crate) enum Delivery<M> {
         ticket: FileTicket,
         outcome: Result<FileReply, FileError>,
     },
+    Rpc {
+        ticket: RpcTicket,
+        outcome: Result<RpcReply, RpcError>,
+    },
     /// Every shard is ready: accept on these.
     Listen(Vec<TcpListener>),
     /// Take no more; finish what was accepted.
@@ -25,7 +29,7 @@ pub(crate) enum Delivery<M> {
 type Wake = Box<dyn Fn() + Send + Sync>;
 
 /// Many writers, one shard that reads. In order for each writer, never full: what goes in is bounded by the credits of
-/// the shards and by the file commands in flight.
+/// the shards and by the commands in flight.
 pub(crate) struct Mailbox<M> {
     shared: Arc<Shared<M>>,
 }

@@ -2,21 +2,21 @@ use std::any::Any;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use kelpgate_files::Files;
-use kelpgate_shard::{Drive, Level, ShardId, StopReason};
+use kelpgate_shard::{Drive, Level, RpcError, RpcReply, RpcTicket, ShardId, StopReason};
 
+use crate::carrier::{Carrier, Means};
 use crate::census::Census;
 use crate::clock::Clock;
 use crate::lanes::Lanes;
 use crate::listen::Bound;
 use crate::mailbox::{Delivery, Mailbox};
-use crate::{Options, RuntimeError, StopSignal};
+use crate::{Options, Remote, RuntimeError, StopSignal, Store};
 
 /// After a failure the other shards have this long to come to rest.
 const REST_WITHIN: Duration = Duration::from_secs(5);
@@ -55,7 +55,7 @@ pub struct Seat<M> {
     pub(crate) census: Census,
     all: Arc<[Mailbox<M>]>,
     notices: Notices,
-    data: PathBuf,
+    store: Store,
 }
 
 impl<M: Send + 'static> Seat<M> {
@@ -64,9 +64,15 @@ impl<M: Send + 'static> Seat<M> {
         self.mailbox.on_post(wake);
     }
 
-    pub(crate) fn lanes(&self) -> Result<Lanes<M>, RuntimeError> {
-        let files = Files::new(&self.data);
-        Ok(Lanes::new(self.shard, files, self.mailbox.clone(), self.notices.clone()))
+    pub(crate) fn carrier(&self) -> Carrier<M> {
+        let means = match &self.store {
+            Store::Folder(data) => {
+                let (files, mailbox) = (Files::new(data), self.mailbox.clone());
+                Means::Files(Lanes::new(self.shard, files, mailbox, self.notices.clone()))
+            }
+            Store::Remote(remote) => Means::Remote(remote.clone()),
+        };
+        Carrier::new(self.shard, self.mailbox.clone(), means)
     }
 
     pub(crate) fn post_to(&self, to: ShardId, message: M) {
@@ -148,8 +154,10 @@ where
         return Err(RuntimeError::NoShards);
     }
     let bound = Bound::bind(options)?;
-    std::fs::create_dir_all(&options.data)
-        .map_err(|source| RuntimeError::Data { folder: options.data.clone(), source })?;
+    if let Store::Folder(folder) = &options.store {
+        std::fs::create_dir_all(folder)
+            .map_err(|source| RuntimeError::Data { folder: folder.clone(), source })?;
+    }
     let (notices, received) = channel();
     let watcher = {
         let (stop, notices) = (stop.clone(), notices.clone());
@@ -163,6 +171,9 @@ where
     let outcome = started.and_then(|(mailboxes, threads)| {
         Node::new(mailboxes, bound, options.backlog, received).watch(threads, on_listening)
     });
+    if let Store::Remote(remote) = &options.store {
+        remote.stop();
+    }
     stop.trigger();
     let _ = watcher.join();
     outcome
@@ -182,6 +193,9 @@ where
     R: Fn(Seat<M>) -> Result<(), RuntimeError> + Send + Sync + 'static,
 {
     let mailboxes: Arc<[Mailbox<M>]> = (0..options.shards).map(|_| Mailbox::new()).collect();
+    if let Store::Remote(remote) = &options.store {
+        start_remote(remote.as_ref(), mailboxes.clone())?;
+    }
     let run_shard = Arc::new(run_shard);
     let (clock, census) = (Clock::start(), Census::default());
     let mut threads = Vec::new();
@@ -195,7 +209,7 @@ where
             census: census.clone(),
             all: mailboxes.clone(),
             notices: notices.clone(),
-            data: options.data.clone(),
+            store: options.store.clone(),
         };
         let (run_shard, notices) = (run_shard.clone(), notices.clone());
         let body = {
@@ -213,6 +227,20 @@ where
             .push(started.map_err(|source| RuntimeError::Start { what: format!("thread {name}"), source })?);
     }
     Ok((mailboxes, threads))
+}
+
+fn start_remote<M: Send + 'static>(
+    remote: &dyn Remote,
+    mailboxes: Arc<[Mailbox<M>]>,
+) -> Result<(), RuntimeError> {
+    let answers = move |shard: ShardId, outcomes: Vec<(RpcTicket, Result<RpcReply, RpcError>)>| {
+        if let Some(mailbox) = mailboxes.get(usize::from(shard.0)) {
+            let delivery = |(ticket, outcome)| Delivery::Rpc { ticket, outcome };
+            mailbox.post_all(outcomes.into_iter().map(delivery));
+        }
+    };
+    let what = "to reach what the node stores in".to_owned();
+    remote.start(Box::new(answers)).map_err(|source| RuntimeError::Start { what, source })
 }
 
 struct EndedOnDrop {

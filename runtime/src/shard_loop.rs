@@ -4,7 +4,7 @@ use std::time::Instant;
 use kelpgate_shard::{Action, ConnId, Drive, Event, Now};
 
 use crate::RuntimeError;
-use crate::lanes::Lanes;
+use crate::carrier::Carrier;
 use crate::mailbox::Delivery;
 use crate::network::{Network, Readiness};
 use crate::node::{Notice, Seat};
@@ -25,7 +25,7 @@ pub enum Turn {
 pub struct ShardLoop<D: Drive, N: Network> {
     drive: D,
     seat: Seat<D::Message>,
-    lanes: Lanes<D::Message>,
+    carrier: Carrier<D::Message>,
     sockets: Sockets<N, D::Message>,
     actions: Vec<Action<D::Message>>,
     deliveries: Vec<Delivery<D::Message>>,
@@ -44,21 +44,20 @@ enum Phase {
 }
 
 impl<D: Drive, N: Network> ShardLoop<D, N> {
-    /// # Errors
-    /// When the data folder cannot be used.
-    pub fn new(drive: D, seat: Seat<D::Message>, network: N) -> Result<Self, RuntimeError> {
-        let lanes = seat.lanes()?;
+    /// A shard that has not begun.
+    pub fn new(drive: D, seat: Seat<D::Message>, network: N) -> Self {
+        let carrier = seat.carrier();
         let sockets = Sockets::new(network, seat.census.clone());
-        Ok(ShardLoop {
+        ShardLoop {
             drive,
             seat,
-            lanes,
+            carrier,
             sockets,
             actions: Vec::new(),
             deliveries: Vec::new(),
             phase: Phase::Running,
             begun: false,
-        })
+        }
     }
 
     /// A socket may have become readable or writable.
@@ -132,6 +131,9 @@ impl<D: Drive, N: Network> ShardLoop<D, N> {
                 Delivery::File { ticket, outcome } => {
                     self.drive.handle(now, Event::File { ticket, outcome }, &mut self.actions);
                 }
+                Delivery::Rpc { ticket, outcome } => {
+                    self.drive.handle(now, Event::Rpc { ticket, outcome }, &mut self.actions);
+                }
                 Delivery::Listen(listeners) => self.listen(listeners),
                 Delivery::Stop => {
                     self.sockets.stop_listening();
@@ -160,7 +162,8 @@ impl<D: Drive, N: Network> ShardLoop<D, N> {
             Action::PauseReading { conn } => self.sockets.pause(conn),
             Action::ResumeReading { conn } => self.sockets.resume(conn),
             Action::Close { conn } => self.sockets.close(conn, now.mono),
-            Action::File { ticket, lane, command } => self.lanes.submit(ticket, lane, command),
+            Action::File { ticket, lane, command } => self.carrier.file(ticket, lane, command),
+            Action::Rpc(rpc) => self.carrier.rpc(rpc),
             Action::ToShard { to, message } => self.seat.post_to(to, message),
             Action::Answer { ticket, .. } => {
                 let text = format!("it answered question {ticket}, which was not asked");

@@ -30,6 +30,7 @@ use kelpgate_core::machine::{Level, Others};
 use kelpgate_core::pieces::Pieces;
 use kelpgate_core::time::{Instant, Now};
 use kelpgate_log::file::{FileCommand, FileError, FileReply, FileTicket, Lane};
+use kelpgate_smq::rpc::{Rpc, RpcError, RpcReply, RpcTicket};
 
 /// Bytes that a runtime may read from one connection in one turn.
 pub const READ_BUDGET: usize = 256 * 1024;
@@ -48,6 +49,8 @@ pub enum Event<M> {
     Closed { conn: ConnId },
     /// A file command was carried out.
     File { ticket: FileTicket, outcome: Result<FileReply, FileError> },
+    /// An RPC command was carried out, or its time is over.
+    Rpc { ticket: RpcTicket, outcome: Result<RpcReply, RpcError> },
     /// Another shard of this node sent this. In order for each pair of shards.
     FromShard { from: ShardId, message: M },
     /// The node's administrator wants to know something; answered once, with [`Action::Answer`]. Tickets are the asker's.
@@ -72,6 +75,8 @@ pub enum Action<M> {
     Close { conn: ConnId },
     /// Carry out a file command.
     File { ticket: FileTicket, lane: Lane, command: FileCommand },
+    /// Carry out a command of an engine that stores elsewhere. Answered once, within its time.
+    Rpc(Rpc),
     /// Give this to another shard of this node; never lost, never dropped for being too much.
     ToShard { to: ShardId, message: M },
     /// The answer to [`Event::Asked`].

@@ -6,9 +6,11 @@
 extern crate alloc;
 
 mod contract;
+mod engine;
 mod shard;
 
 pub use contract::{Action, Drive, Event, READ_BUDGET, StopReason};
+pub use engine::Engine;
 pub use shard::Shard;
 
 pub use kelpgate_core::ids::{ConnId, ShardId, Ticket};
@@ -17,3 +19,4 @@ pub use kelpgate_core::machine::{Level, Others};
 pub use kelpgate_core::pieces::Pieces;
 pub use kelpgate_core::time::{Instant, Now, WallTime};
 pub use kelpgate_log::file::{Entry, FileCommand, FileError, FileHandle, FileReply, FileTicket, Lane};
+pub use kelpgate_smq::rpc::{Rpc, RpcCommand, RpcError, RpcReply, RpcTicket};

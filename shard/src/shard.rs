@@ -1,4 +1,4 @@
-//! The gateway and the embedded log in one: commands of the one go to the other, and the rest is the runtime's.
+//! The gateway and its engine in one: commands of the one go to the other, and the rest is the runtime's.
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -8,17 +8,16 @@ use kelpgate_core::machine::{Input, Level, Outbox, Output, PeerInfo};
 use kelpgate_core::settings::Settings;
 use kelpgate_core::shard_message::ShardMessage;
 use kelpgate_core::time::{Instant, Now};
-use kelpgate_log::{Log, LogOutbox, LogOutput};
 
 use crate::contract::{Action, Drive, Event, StopReason};
+use crate::engine::{Engine, EngineOutput};
 
-/// One shard on the embedded log.
+/// One shard.
 pub struct Shard {
     gateway: Option<Gateway>,
     settings: Settings,
-    log: Log,
+    engine: Engine,
     outbox: Outbox,
-    log_outbox: LogOutbox,
     stage: Stage,
 }
 
@@ -27,22 +26,16 @@ enum Stage {
     Serving,
     /// The gateway answers what it accepted.
     Draining,
-    /// The log writes down what it holds.
+    /// The engine writes down what it holds.
     Closing,
     Stopped,
 }
 
 impl Shard {
-    /// A shard whose log was recovered. It begins with the first event.
-    pub fn new(settings: Settings, log: Log) -> Shard {
-        Shard {
-            gateway: None,
-            settings,
-            log,
-            outbox: Outbox::default(),
-            log_outbox: LogOutbox::default(),
-            stage: Stage::Serving,
-        }
+    /// A shard on an engine, such as a log that was recovered. It begins with the first event.
+    pub fn new(settings: Settings, engine: impl Into<Engine>) -> Shard {
+        let (engine, outbox) = (engine.into(), Outbox::default());
+        Shard { gateway: None, settings, engine, outbox, stage: Stage::Serving }
     }
 
     /// The machine, to be looked at; none before the first event.
@@ -56,18 +49,18 @@ impl Shard {
         gateway.handle(now, input, &mut self.outbox);
     }
 
-    /// Passes on what gateway and log have for each other until neither has anything left.
+    /// Passes on what gateway and engine have for each other until neither has anything left.
     fn pump(&mut self, now: Now, actions: &mut Vec<Action<ShardMessage>>) {
         loop {
             if let Some(output) = self.outbox.pop() {
                 self.output(now, output, actions);
-            } else if let Some(output) = self.log_outbox.pop() {
-                self.log_output(now, output, actions);
+            } else if let Some(output) = self.engine.pop() {
+                self.engine_output(now, output, actions);
             } else {
                 break;
             }
         }
-        if self.stage == Stage::Closing && self.log.is_idle() {
+        if self.stage == Stage::Closing && self.engine.is_idle() {
             self.stop(StopReason::Asked, actions);
         }
     }
@@ -82,25 +75,28 @@ impl Shard {
                 actions.push(Action::Log { level: Level::Info, text });
                 actions.push(Action::Close { conn });
             }
-            Output::Store { ticket, command } => self.log.submit(now, ticket, command, &mut self.log_outbox),
+            Output::Store { ticket, command } => self.engine.submit(now, ticket, command),
             Output::ToShard { to, message } => actions.push(Action::ToShard { to, message }),
             Output::Note { level, text } => actions.push(Action::Log { level, text }),
             Output::Ready => actions.push(Action::Ready),
             Output::Drained => {
                 self.stage = Stage::Closing;
-                self.log.drain();
-                self.log.end_turn(now, &mut self.log_outbox);
+                self.engine.drain();
+                self.engine.end_turn(now);
             }
             Output::Answer { ticket, answer } => actions.push(Action::Answer { ticket, answer }),
             Output::Failed { text } => self.stop(StopReason::Failed(text), actions),
         }
     }
 
-    fn log_output(&mut self, now: Now, output: LogOutput, actions: &mut Vec<Action<ShardMessage>>) {
+    fn engine_output(&mut self, now: Now, output: EngineOutput, actions: &mut Vec<Action<ShardMessage>>) {
         match output {
-            LogOutput::File { ticket, lane, command } => actions.push(Action::File { ticket, lane, command }),
-            LogOutput::Reply { ticket, outcome } => self.input(now, Input::Stored { ticket, outcome }),
-            LogOutput::Note { level, text } => actions.push(Action::Log { level, text }),
+            EngineOutput::File { ticket, lane, command } => {
+                actions.push(Action::File { ticket, lane, command });
+            }
+            EngineOutput::Rpc(rpc) => actions.push(Action::Rpc(rpc)),
+            EngineOutput::Reply { ticket, outcome } => self.input(now, Input::Stored { ticket, outcome }),
+            EngineOutput::Note { level, text } => actions.push(Action::Log { level, text }),
         }
     }
 
@@ -123,7 +119,8 @@ impl Drive for Shard {
             Event::Received { conn, bytes } => self.input(now, Input::Received { conn, bytes }),
             Event::Flushed { conn, bytes } => self.input(now, Input::Flushed { conn, bytes }),
             Event::Closed { conn } => self.input(now, Input::Closed { conn }),
-            Event::File { ticket, outcome } => self.log.file_done(now, ticket, outcome, &mut self.log_outbox),
+            Event::File { ticket, outcome } => self.engine.file_done(now, ticket, outcome),
+            Event::Rpc { ticket, outcome } => self.engine.rpc_done(now, ticket, outcome),
             Event::FromShard { from, message } => self.input(now, Input::FromShard { from, message }),
             Event::Asked { ticket, question } => self.input(now, Input::Asked { ticket, question }),
             Event::Tick => self.input(now, Input::Tick),
@@ -138,7 +135,7 @@ impl Drive for Shard {
     }
 
     fn end_turn(&mut self, now: Now, actions: &mut Vec<Action<ShardMessage>>) {
-        self.log.end_turn(now, &mut self.log_outbox);
+        self.engine.end_turn(now);
         self.pump(now, actions);
     }
 
@@ -147,6 +144,6 @@ impl Drive for Shard {
             // It has not begun: at once.
             return Some(Instant::default());
         };
-        gateway.next_deadline().map(|(at, _)| at).into_iter().chain(self.log.next_deadline()).min()
+        gateway.next_deadline().map(|(at, _)| at).into_iter().chain(self.engine.next_deadline()).min()
     }
 }

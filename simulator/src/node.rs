@@ -432,6 +432,7 @@ impl Node {
                     wants.push(Want::Work { shard, lane });
                 }
             }
+            Action::Rpc(rpc) => panic!("the embedded log asked for {:?}", rpc.command),
             Action::ToShard { to, message } => {
                 let from = ShardId(shard as u16);
                 self.tell(now, usize::from(to.0), Event::FromShard { from, message }, wants);

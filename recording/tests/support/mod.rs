@@ -249,7 +249,9 @@ impl Node {
             }
             Action::Log { text, .. } => self.log.push(text),
             Action::PauseReading { .. } | Action::ResumeReading { .. } | Action::Ready => {}
-            Action::Answer { .. } | Action::Stopped { .. } => panic!("nobody asked for that"),
+            Action::Rpc(_) | Action::Answer { .. } | Action::Stopped { .. } => {
+                panic!("nobody asked for that")
+            }
         }
     }
 }

@@ -74,6 +74,7 @@ fn name<M>(event: &Event<M>) -> &'static str {
         Event::Flushed { .. } => "Flushed",
         Event::Closed { .. } => "Closed",
         Event::File { .. } => "File",
+        Event::Rpc { .. } => "Rpc",
         Event::FromShard { .. } => "FromShard",
         Event::Tick => "Tick",
         Event::Asked { .. } => "Asked",

@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use kelpgate_runtime_glommio::Glommio;
-use kelpgate_runtime_mio::{Mio, Options, Runtime as _, RuntimeError, StopSignal};
+use kelpgate_runtime_mio::{Mio, Options, Remote, Runtime as _, RuntimeError, StopSignal, Store};
 use kelpgate_shard::{Level, ShardId};
 use tempfile::TempDir;
 
@@ -79,8 +79,30 @@ impl Node {
         B: Behaviour,
         F: Fn(ShardId) -> B + Send + Sync + 'static,
     {
+        Node::launch_with(listen, runtime, shards, behave, None)
+    }
+
+    /// As [`launch_on`](Node::launch_on), with something remote that carries out what the shards ask for instead of a
+    /// folder.
+    ///
+    /// # Panics
+    /// When the system gives no folder, pipe or thread.
+    pub fn launch_with<B, F>(
+        listen: Vec<SocketAddr>,
+        runtime: Runtime,
+        shards: u16,
+        behave: F,
+        remote: Option<Arc<dyn Remote>>,
+    ) -> (Node, Receiver<Vec<SocketAddr>>)
+    where
+        B: Behaviour,
+        F: Fn(ShardId) -> B + Send + Sync + 'static,
+    {
         let data = tempfile::tempdir().expect("a folder");
-        let options = Options { shards, ..Options::new(listen, data.path()) };
+        let mut options = Options { shards, ..Options::new(listen, data.path()) };
+        if let Some(remote) = remote {
+            options.store = Store::Remote(remote);
+        }
         let make_shard = move |shard| Shard::new(behave(shard));
         let stop = StopSignal::new().expect("a pipe");
         let log = Arc::new(Mutex::new(Vec::new()));

@@ -49,6 +49,7 @@ impl Behaviour for AnswerAndClose {
             }
             Event::Flushed { .. }
             | Event::File { .. }
+            | Event::Rpc { .. }
             | Event::FromShard { .. }
             | Event::Tick
             | Event::Asked { .. }

@@ -58,6 +58,7 @@ impl Behaviour for Registrar {
                 book.closed += 1;
             }
             Event::File { .. }
+            | Event::Rpc { .. }
             | Event::FromShard { .. }
             | Event::Asked { .. }
             | Event::Tick

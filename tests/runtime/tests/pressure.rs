@@ -58,6 +58,7 @@ impl Behaviour for Careful {
                 self.owed.remove(&conn);
             }
             Event::File { .. }
+            | Event::Rpc { .. }
             | Event::FromShard { .. }
             | Event::Asked { .. }
             | Event::Tick
@@ -143,6 +144,7 @@ impl Behaviour for Gate {
             | Event::Flushed { .. }
             | Event::Closed { .. }
             | Event::File { .. }
+            | Event::Rpc { .. }
             | Event::FromShard { .. }
             | Event::Asked { .. }
             | Event::Stop => {}
@@ -248,6 +250,7 @@ impl Behaviour for Accountant {
             Event::Closed { conn } => accounts.entry(conn).or_default().closed = true,
             Event::Opened { .. }
             | Event::File { .. }
+            | Event::Rpc { .. }
             | Event::FromShard { .. }
             | Event::Tick
             | Event::Asked { .. }

@@ -58,6 +58,7 @@ impl Behaviour for Slow {
             | Event::Flushed { .. }
             | Event::Closed { .. }
             | Event::File { .. }
+            | Event::Rpc { .. }
             | Event::FromShard { .. }
             | Event::Asked { .. }
             | Event::Stop => {}
@@ -211,6 +212,7 @@ impl Behaviour for Inquirer {
             | Event::Flushed { .. }
             | Event::Closed { .. }
             | Event::File { .. }
+            | Event::Rpc { .. }
             | Event::Asked { .. }
             | Event::Stop => {}
         }

@@ -78,6 +78,7 @@ impl Behaviour for Moving {
             Event::Flushed { .. }
             | Event::Closed { .. }
             | Event::File { .. }
+            | Event::Rpc { .. }
             | Event::FromShard { .. }
             | Event::Tick
             | Event::Asked { .. }

@@ -51,6 +51,7 @@ impl Behaviour for Busy {
             | Event::Flushed { .. }
             | Event::Closed { .. }
             | Event::File { .. }
+            | Event::Rpc { .. }
             | Event::FromShard { .. }
             | Event::Asked { .. }
             | Event::Stop => {}

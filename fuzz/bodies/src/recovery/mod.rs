@@ -66,7 +66,10 @@ fn check(workload: &Ended, shards: u16, damages: &[Damage<'_>]) {
     }
     let mut again = Node::start(node.stop(), 1, 8, tight);
     for (number, end) in ends.iter().enumerate() {
-        let opened = again.run(log_id(number as u32), StorageCommand::Open { log: log_id(number as u32), topic: "topic".into(), partitions: 1 });
+        let opened = again.run(
+            log_id(number as u32),
+            StorageCommand::Open { log: log_id(number as u32), topic: "topic".into(), partitions: 1 },
+        );
         assert!(
             matches!(opened, Ok(StorageReply::Opened(_))),
             "log {number} after another start: {opened:?}"
@@ -78,7 +81,9 @@ fn check(workload: &Ended, shards: u16, damages: &[Damage<'_>]) {
 /// Reads all that can be read; gives the end.
 fn walk(node: &mut Node, workload: &Ended, number: usize) -> i64 {
     let log = log_id(number as u32);
-    let Ok(StorageReply::Opened(opened)) = node.run(log, StorageCommand::Open { log, topic: "topic".into(), partitions: 1 }) else {
+    let Ok(StorageReply::Opened(opened)) =
+        node.run(log, StorageCommand::Open { log, topic: "topic".into(), partitions: 1 })
+    else {
         panic!("log {number} cannot be opened: {:?}", node.notes)
     };
     let mut from = opened.start;
