@@ -24,7 +24,7 @@ use crate::fault::{Fault, Role};
 use crate::grpc;
 use crate::message::messaging::{PublishInit, PublishMessageResponse};
 use crate::message::schema::Partition;
-use crate::topics::{named, of_code};
+use crate::topics::{UNASSIGNED, look_anew, named, of_code};
 
 const PUBLISH_MESSAGE: &str = "/messaging_pb.SeaweedMessaging/PublishMessage";
 
@@ -164,7 +164,18 @@ impl Streams {
             }
             fault.told(Role::Broker, &broker)
         };
-        let mut answers = self.greet(target, messages).await.map_err(told)?;
+        let topic = target.topic.clone();
+        let mut answers = match self.greet(target, messages).await {
+            Ok(answers) => answers,
+            Err(fault) => {
+                let error = told(fault);
+                if matches!(&error, RpcError::NoBroker(text) if text.contains(UNASSIGNED)) {
+                    // The next who opens it profits; this one hears what happened to it.
+                    let _ = look_anew(&self.cluster, &topic).await;
+                }
+                return Err(error);
+            }
+        };
         self.opened(name);
         loop {
             match answers.message().await {

@@ -9,7 +9,7 @@ use crate::fault::{Fault, Role, is_missing, of_words};
 use crate::grpc;
 use crate::message::messaging::{
     BrokerPartitionAssignment, ConfigureTopicRequest, ConfigureTopicResponse, GetTopicConfigurationRequest,
-    GetTopicConfigurationResponse,
+    GetTopicConfigurationResponse, TopicRetention,
 };
 use crate::message::schema::{Partition, Topic};
 
@@ -37,7 +37,7 @@ pub(crate) async fn ensure(
         Ok(_) | Err(RpcError::NotFound) => {}
         Err(error) => return Err(error),
     }
-    let request = ConfigureTopicRequest { topic: Some(named(topic)), partition_count: partitions };
+    let request = ConfigureTopicRequest { topic: Some(named(topic)), partition_count: partitions, retention: None };
     let made: ConfigureTopicResponse = call(cluster, CONFIGURE_TOPIC, request).await?;
     sorted(made.assignments).map(RpcReply::Assignments)
 }
@@ -47,6 +47,26 @@ pub(crate) async fn look_up(cluster: &Rc<Cluster>, topic: &SmqTopic) -> Result<V
     let request = GetTopicConfigurationRequest { topic: Some(named(topic)) };
     let found: GetTopicConfigurationResponse = call(cluster, GET_TOPIC_CONFIGURATION, request).await?;
     sorted(found.assignments)
+}
+
+/// Makes brokers look anew at who leads a topic's partitions.
+///
+/// A broker that found no leader for a partition, because it or its peers had just started or were away, goes on refusing for
+/// 30 s: it has kept what it saw. It forgets that when the topic's settings change, so the one setting that means nothing
+/// changes: how long records would be kept if any were removed by age. A topic whose retention is in use, or that has a
+/// schema (which would be lost), is left alone.
+pub(crate) async fn look_anew(cluster: &Rc<Cluster>, topic: &SmqTopic) -> Result<(), RpcError> {
+    let request = GetTopicConfigurationRequest { topic: Some(named(topic)) };
+    let found: GetTopicConfigurationResponse = call(cluster, GET_TOPIC_CONFIGURATION, request).await?;
+    let TopicRetention { retention_seconds, enabled } = found.retention.unwrap_or_default();
+    let led = found.assignments.iter().all(|one| !one.leader_broker.is_empty());
+    let partition_count = i32::try_from(found.assignments.len()).unwrap_or(0);
+    if enabled || !led || !found.message_record_type.is_empty() || !(1..=SLOTS).contains(&partition_count) {
+        return Ok(());
+    }
+    let retention = Some(TopicRetention { retention_seconds: retention_seconds ^ 1, enabled });
+    let request = ConfigureTopicRequest { topic: Some(named(topic)), partition_count, retention };
+    call::<_, ConfigureTopicResponse>(cluster, CONFIGURE_TOPIC, request).await.map(|_| ())
 }
 
 /// Calls one broker; the next one if nothing could be sent to it.
@@ -97,6 +117,9 @@ fn sorted(assignments: Vec<BrokerPartitionAssignment>) -> Result<Vec<Assignment>
 pub(crate) fn named(topic: &SmqTopic) -> Topic {
     Topic { namespace: topic.namespace.clone(), name: topic.name.clone() }
 }
+
+/// How a broker says that it knows a partition, but nobody who leads it, or that it does not know it.
+pub(crate) const UNASSIGNED: &str = "no broker assignment found";
 
 /// What a broker's error code on a stream means (`broker_errors.go`).
 pub(crate) fn of_code(code: i32, text: String) -> RpcError {

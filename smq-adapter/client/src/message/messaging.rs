@@ -12,6 +12,18 @@ pub struct ConfigureTopicRequest {
     pub topic: Option<Topic>,
     #[prost(int32, tag = "2")]
     pub partition_count: i32,
+    /// Left as it is, if this is not given.
+    #[prost(message, optional, tag = "3")]
+    pub retention: Option<TopicRetention>,
+}
+
+/// How long SeaweedFS's admin server keeps a topic's log files.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub struct TopicRetention {
+    #[prost(int64, tag = "1")]
+    pub retention_seconds: i64,
+    #[prost(bool, tag = "2")]
+    pub enabled: bool,
 }
 
 /// A topic that was made.
@@ -43,6 +55,11 @@ pub struct GetTopicConfigurationRequest {
 pub struct GetTopicConfigurationResponse {
     #[prost(message, repeated, tag = "3")]
     pub assignments: Vec<BrokerPartitionAssignment>,
+    #[prost(message, optional, tag = "6")]
+    pub retention: Option<TopicRetention>,
+    /// `RecordType` as it came in; empty if the topic has none.
+    #[prost(bytes = "bytes", tag = "7")]
+    pub message_record_type: Bytes,
 }
 
 /// The first message of a stream of publishes.

@@ -186,11 +186,13 @@ impl Subject {
         self.ask(RpcCommand::OpenStream { stream, broker, topic: topic.clone(), partition }).map(|_| stream)
     }
 
-    /// Opens a stream as soon as brokers allow it.
-    pub fn open_at_last(&self, topic: &SmqTopic, to: &Assignment) -> StreamId {
+    /// Looks up and tries until a stream is open, as the engine does.
+    pub fn open_at_last(&self, topic: &SmqTopic) -> StreamId {
         let began = Instant::now();
         loop {
-            match self.open(topic, to) {
+            let found = self.ask_until_done(&RpcCommand::LookupTopic { topic: topic.clone() });
+            let RpcReply::Assignments(found) = found else { panic!("{found:?}") };
+            match self.open(topic, &found[0]) {
                 Ok(stream) => return stream,
                 Err(error) => assert!(began.elapsed() < PATIENCE * 4, "{error}"),
             }
