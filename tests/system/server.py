@@ -17,8 +17,18 @@ from pathlib import Path
 from wire import Connection
 
 
+def store(data):
+    """The arguments that say where records are kept: a data folder, or, beside tests/harness/seaweedfs.py, SeaweedMQ in a
+    namespace that is named after the folder."""
+    master = os.environ.get("KELPGATE_SMQ_MASTER")
+    if not master:
+        return ["--data", str(data)]
+    namespace = "-".join(Path(data).parts[-2:])
+    return ["--engine", "smq", "--smq-master", master, "--smq-namespace", namespace]
+
+
 class Server:
-    """One running gateway on a data folder; restarts keep its port."""
+    """One running gateway on a data folder or on SeaweedMQ; restarts keep its port and what it stored."""
 
     def __init__(self, program, data, runtime="mio", shards=1, settings=(), log=None):
         self.program, self.data, self.runtime, self.shards = str(program), Path(data), runtime, shards
@@ -31,7 +41,7 @@ class Server:
         """The command line that starts it."""
         host, port = self.address
         sets = [part for setting in self.settings for part in ("--set", setting)]
-        return [self.program, "serve", "--listen", f"{host}:{port}", "--data", str(self.data),
+        return [self.program, "serve", "--listen", f"{host}:{port}", *store(self.data),
                 "--runtime", self.runtime, "--shards", str(self.shards), *sets]
 
     def start(self, **options):

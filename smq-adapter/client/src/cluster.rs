@@ -163,6 +163,7 @@ impl Cluster {
                 }
                 // A refusal is for a person to see, and other masters would refuse as well.
                 Err(refused @ RpcError::Refused(_)) => return Err(refused),
+                Err(RpcError::NoMaster(text)) => silent.push(text),
                 Err(error) => silent.push(error.to_string()),
             }
         }
@@ -224,7 +225,12 @@ impl Cluster {
             answer.map_err(|status| Fault::of_status(&status))
         };
         match timeout(MASTER_WITHIN, asked).await {
-            Ok(answer) => Ok(answer.map_err(|fault| fault.told(Role::Master, &server))?.cluster_nodes),
+            Ok(Ok(answer)) => Ok(answer.cluster_nodes),
+            // A server with TLS ends a connection without it and says nothing.
+            Ok(Err(Fault::Lost(text))) if self.config.security.grpc.is_none() => Err(RpcError::NoMaster(
+                format!("{server}: {text}; if it uses TLS, its security.toml must be named"),
+            )),
+            Ok(Err(fault)) => Err(fault.told(Role::Master, &server)),
             Err(_) => {
                 Err(RpcError::NoMaster(format!("{server}: no answer within {} s", MASTER_WITHIN.as_secs())))
             }

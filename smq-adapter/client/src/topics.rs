@@ -37,7 +37,8 @@ pub(crate) async fn ensure(
         Ok(_) | Err(RpcError::NotFound) => {}
         Err(error) => return Err(error),
     }
-    let request = ConfigureTopicRequest { topic: Some(named(topic)), partition_count: partitions, retention: None };
+    let request =
+        ConfigureTopicRequest { topic: Some(named(topic)), partition_count: partitions, retention: None };
     let made: ConfigureTopicResponse = call(cluster, CONFIGURE_TOPIC, request).await?;
     sorted(made.assignments).map(RpcReply::Assignments)
 }
