@@ -5,10 +5,10 @@ the broker, which knows no such setting. As a program it starts a stack, runs a 
 
     seaweedfs.py --work FOLDER [--base PORT] -- COMMAND ...
 
-The command finds the master's address in KELPGATE_SMQ_MASTER, and may send orders, a line each, to the address in
-KELPGATE_SMQ_CONTROL: `kill broker`, `term broker`, `pause broker`, `resume broker`, `start broker`, and the same of `filer`
-and `server`. Each is answered `done` or by what went wrong. With --secured all of gRPC has TLS, KELPGATE_SMQ_SECURITY names a
-client's security.toml, and KELPGATE_SMQ_STRANGER that of somebody with another CA.
+The command finds the master's address in SEAWEEDFS_MASTER, and may send orders, a line each, to the address in
+SEAWEEDFS_CONTROL: `kill broker`, `term broker`, `pause broker`, `resume broker`, `start broker`, and the same of `filer`
+and `server`. Each is answered `done` or by what went wrong. With --secured all of gRPC has TLS, SEAWEEDFS_SECURITY names a
+client's security.toml, and SEAWEEDFS_STRANGER that of somebody with another CA.
 """
 
 import argparse
@@ -218,16 +218,16 @@ def running(work, base=BASE, secured=False):
     folder = work / f"seaweedfs-{base}"
     shutil.rmtree(folder, ignore_errors=True)
     stack = Stack(weed, folder, base)
-    told = {"KELPGATE_SMQ_MASTER": stack.master}
+    told = {"SEAWEEDFS_MASTER": stack.master}
     if secured:
         # SeaweedFS looks for its settings where it runs.
         for name, place in (("SECURITY", folder), ("STRANGER", folder / "stranger")):
             secure(place)
-            told[f"KELPGATE_SMQ_{name}"] = str(place / "security.toml")
+            told[f"SEAWEEDFS_{name}"] = str(place / "security.toml")
     try:
         print(f"SeaweedFS {VERSION} started in {stack.start():.1f} s at {stack.master}", flush=True)
         control = Control(stack)
-        yield {**told, "KELPGATE_SMQ_CONTROL": f"127.0.0.1:{control.port}"}
+        yield {**told, "SEAWEEDFS_CONTROL": f"127.0.0.1:{control.port}"}
         control.close()
     finally:
         stack.close()

@@ -20,7 +20,7 @@ from wire import Connection
 def store(data):
     """The arguments that say where records are kept: a data folder, or, beside tests/harness/seaweedfs.py, SeaweedMQ in a
     namespace that is named after the folder."""
-    master = os.environ.get("KELPGATE_SMQ_MASTER")
+    master = os.environ.get("SEAWEEDFS_MASTER")
     if not master:
         return ["--data", str(data)]
     namespace = "-".join(Path(data).parts[-2:])

@@ -368,7 +368,7 @@ fn addresses_that_lead_nowhere_are_said() {
         matches!(&nobody, Err(RpcError::NoMaster(text)) if text.contains("127.0.0.1:1") && text.contains("127.0.0.1:2"))
     );
     // A server of HTTP, and one of gRPC that is no master.
-    let master = told("KELPGATE_SMQ_MASTER");
+    let master = told("SEAWEEDFS_MASTER");
     let port: u16 = master.rsplit_once(':').unwrap().1.split_once('.').unwrap().0.parse().unwrap();
     let not_grpc = statistics(&format!("127.0.0.1:{port}.{port}"));
     assert!(matches!(not_grpc, Err(RpcError::NoMaster(_))), "{not_grpc:?}");
@@ -389,7 +389,7 @@ fn addresses_that_lead_nowhere_are_said() {
 #[test]
 #[ignore = "needs a SeaweedFS"]
 fn more_commands_than_agreed_are_turned_away() {
-    let mut limited = config(&told("KELPGATE_SMQ_MASTER"));
+    let mut limited = config(&told("SEAWEEDFS_MASTER"));
     limited.most_commands = 4;
     let subject = Subject::new(limited);
     for _ in 0..20 {

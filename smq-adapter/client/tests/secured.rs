@@ -23,7 +23,7 @@ fn subject(masters: &str, security: &str) -> Subject {
 #[test]
 #[ignore = "needs a SeaweedFS with TLS"]
 fn everything_works_with_certificates() {
-    let subject = subject(&told("KELPGATE_SMQ_MASTER"), "KELPGATE_SMQ_SECURITY");
+    let subject = subject(&told("SEAWEEDFS_MASTER"), "SEAWEEDFS_SECURITY");
     let path = format!("/kelpgate/{}", fresh("secured"));
     subject.put(&path, vec![7; 1000], true);
     assert_eq!(subject.get(&path, 999, 5).unwrap().1, 1000);
@@ -39,8 +39,8 @@ fn everything_works_with_certificates() {
 #[test]
 #[ignore = "needs a SeaweedFS with TLS"]
 fn sides_that_do_not_agree_are_told() {
-    let master = told("KELPGATE_SMQ_MASTER");
-    let stranger = subject(&master, "KELPGATE_SMQ_STRANGER").ask(RpcCommand::Statistics);
+    let master = told("SEAWEEDFS_MASTER");
+    let stranger = subject(&master, "SEAWEEDFS_STRANGER").ask(RpcCommand::Statistics);
     assert!(matches!(&stranger, Err(RpcError::Refused(text)) if text.contains("TLS")), "{stranger:?}");
 
     let plain = Subject::real().ask(RpcCommand::Statistics);
@@ -49,7 +49,7 @@ fn sides_that_do_not_agree_are_told() {
     // The master's port of HTTP has no TLS.
     let (address, _) = master.rsplit_once('.').unwrap();
     let port = address.rsplit_once(':').unwrap().1;
-    let other = subject(&format!("{address}.{port}"), "KELPGATE_SMQ_SECURITY").ask(RpcCommand::Statistics);
+    let other = subject(&format!("{address}.{port}"), "SEAWEEDFS_SECURITY").ask(RpcCommand::Statistics);
     assert!(
         matches!(&other, Err(RpcError::Refused(text)) if text.contains("does not speak TLS")),
         "{other:?}"

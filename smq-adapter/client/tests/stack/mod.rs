@@ -27,7 +27,7 @@ pub fn told(name: &str) -> String {
 
 /// Sends an order to the harness and waits until it is carried out.
 pub fn order(line: &str) {
-    let mut control = TcpStream::connect(told("KELPGATE_SMQ_CONTROL")).unwrap();
+    let mut control = TcpStream::connect(told("SEAWEEDFS_CONTROL")).unwrap();
     control.write_all(format!("{line}\n").as_bytes()).unwrap();
     let mut answer = String::new();
     BufReader::new(control).read_line(&mut answer).unwrap();
@@ -92,7 +92,7 @@ impl Subject {
 
     /// A client of the stack.
     pub fn real() -> Subject {
-        Subject::new(config(&told("KELPGATE_SMQ_MASTER")))
+        Subject::new(config(&told("SEAWEEDFS_MASTER")))
     }
 
     /// Gives a command; returns its ticket.
