@@ -169,6 +169,33 @@ fn without_manifests_a_segment_ends_where_the_next_begins() {
     assert_eq!(node.read(log, 6), Ok([whole(6, 2), whole(9, 3), whole(12, 4)].concat()));
 }
 
+/// Nothing follows the last batch of a log that would tell that its offset was changed, but appends leave no gaps.
+#[test]
+fn without_manifests_the_last_batch_of_a_log_leaves_no_gap() {
+    for (at, with) in [(7, 1), (7, 16), (6, 1), (0, 1)] {
+        let mut disk = filled().stop();
+        let files = disk.files();
+        files.keys().filter(|path| path.starts_with("manifest/")).for_each(|path| disk.lose(path));
+        disk.damage(&segment(0, 450), 14 * SIZE + at, &[with]);
+        let mut node = Node::start(disk, 1, 6, config);
+        assert_eq!(node.read(log_id(0), 580), Ok(append(580, 10, 58, BODY).batches.concat().to_vec()));
+        assert!(told(&node, "segment 450 is cut"), "{:?}", node.notes);
+        assert_eq!(walk(&mut node, 1).0.len(), BATCHES as usize);
+    }
+}
+
+/// What is lost before it explains a gap.
+#[test]
+fn without_manifests_the_last_batch_is_kept_behind_a_damaged_one() {
+    let mut disk = filled().stop();
+    let files = disk.files();
+    files.keys().filter(|path| path.starts_with("manifest/")).for_each(|path| disk.lose(path));
+    disk.damage(&segment(0, 450), 13 * SIZE + 500, &[1]);
+    let mut node = Node::start(disk, 1, 6, config);
+    let (served, damaged) = walk(&mut node, 0);
+    assert_eq!((served.last(), damaged), (Some(&590), vec![580]));
+}
+
 #[test]
 fn a_torn_tail_is_cut_when_there_is_no_manifest() {
     let mut disk = filled().stop();

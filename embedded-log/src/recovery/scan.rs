@@ -45,10 +45,11 @@ pub(super) fn log(
         }
         // At the very end it is the torn tail of a crash, which is cut.
         let torn = next.is_none().then(|| segment.damage.pop_if(|last| last.until.is_none())).flatten();
-        if let Some(torn) = torn {
-            let text = format!("log {log}: segment {base} is cut at byte {} of {len}", torn.position);
-            notes.push((Level::Warn, text));
-            segment.info.bytes = torn.position;
+        if let Some(Damage { position, why, .. }) = torn {
+            let level = if why == BatchError::Misplaced { Level::Error } else { Level::Warn };
+            let text = format!("log {log}: segment {base} is cut at byte {position} of {len}: {why}");
+            notes.push((level, text));
+            segment.info.bytes = position;
         }
         for damage in segment.damage {
             let until = damage.until.or(next).unwrap_or(segment.info.end_offset);
@@ -95,7 +96,7 @@ fn scan_segment(
         first_timestamp: -1,
     };
     let mut scanned = Scanned { info, damage: Vec::new() };
-    let mut window = Window { handle, len, end, at: 0, bytes: Bytes::new() };
+    let mut window = Window { handle, len, end, lost: false, at: 0, bytes: Bytes::new() };
     let (mut position, mut before) = (0, Before::offset(base));
     let mut first = true;
     while position < len {
@@ -103,6 +104,7 @@ fn scan_segment(
             Ok(header) => {
                 if let Some(last) = scanned.damage.last_mut().filter(|last| last.until.is_none()) {
                     last.until = Some(header.base_offset);
+                    window.lost = false;
                 }
                 if first {
                     scanned.info.first_timestamp = header.max_timestamp;
@@ -114,10 +116,10 @@ fn scan_segment(
                 position += header.size as u64;
             }
             Err(why) => {
-                let open = scanned.damage.last().is_some_and(|last| last.until.is_none());
-                if !open {
+                if !window.lost {
                     let from = scanned.info.end_offset;
                     scanned.damage.push(Damage { position, from, until: None, why });
+                    window.lost = true;
                 }
                 position = window.next_candidate(files, position + 1)?;
             }
@@ -130,8 +132,10 @@ fn scan_segment(
 struct Window {
     handle: FileHandle,
     len: u64,
-    /// Offsets of its batches are below this.
+    /// Offsets of its batches are below this; `i64::MAX` in the segment that takes appends.
     end: i64,
+    /// What lies before the next batch is no batch.
+    lost: bool,
     at: u64,
     bytes: Bytes,
 }
@@ -178,7 +182,12 @@ impl Window {
         }
         if !before.continues_with(&header) {
             let next = self.slice(files, position + header.size as u64, HEADER_LEN)?;
-            if BatchHeader::read(&next).is_ok_and(|next| before.is_belied(&header, &next)) {
+            let belied = match BatchHeader::read(&next) {
+                Ok(next) => before.is_belied(&header, &next),
+                // Nothing is compacted where appends go, so that no batch there leaves offsets out.
+                Err(_) => self.end == i64::MAX && !self.lost && header.base_offset > before.offset,
+            };
+            if belied {
                 return Ok(Err(BatchError::Misplaced));
             }
         }
