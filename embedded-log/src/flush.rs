@@ -113,11 +113,15 @@ impl Log {
             let id = log.id;
             self.file(Op::Tidy { what: "cutting a segment" }, Lane::Background, cut, out);
             self.folders.insert(id);
-        } else if len < segment.written {
+            return;
+        }
+        if len < segment.written {
             let text =
                 format!("{} of log {}: {len} bytes, {} expected", key.segment, log.id, segment.written);
             out.note(Level::Error, format!("segment {text}; what is missing is never served"));
-        } else if len == 0 {
+        }
+        if len == 0 {
+            // It was just made, maybe in the place of one that was lost.
             self.folders.insert(log.id);
             self.topics_changed = true;
         }

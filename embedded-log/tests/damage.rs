@@ -128,6 +128,29 @@ fn a_lost_segment_is_damage_too() {
     assert!(told(&node, "offsets 150 to 299 are not served"), "{:?}", node.notes);
 }
 
+/// The file that is made in its place has a name that must survive, too: what is appended to it is acknowledged.
+#[test]
+fn what_is_appended_to_a_lost_segment_outlives_a_loss_of_power() {
+    let mut disk = filled().stop();
+    disk.lose(&segment(0, 450));
+    let mut node = Node::start(disk, 1, 6, config);
+    let log = log_id(0);
+    let mut end = BATCHES * 10;
+    // So much that what was written first has left the journal.
+    for _ in 0..2 * BATCHES {
+        let next = append(end, 10, end / 10, BODY);
+        assert_eq!(node.run(log, StorageCommand::Append { log, append: next }), Ok(StorageReply::Appended));
+        end += 10;
+    }
+    node.pass_time();
+    node.settle();
+    let mut disk = node.disk;
+    disk.crash(Survives::Nothing, &mut Random::new(1));
+    let mut node = Node::start(disk, 1, 7, config);
+    let whole = (BATCHES..3 * BATCHES).flat_map(|at| append(at * 10, 10, at, BODY).batches.concat());
+    assert_eq!(node.read(log, BATCHES * 10), Ok(whole.collect()));
+}
+
 #[test]
 fn without_manifests_segments_are_read() {
     let mut disk = filled().stop();
