@@ -20,10 +20,8 @@ pub struct SmqConfig {
     pub memory_bytes: usize,
     /// Most bytes of appends that wait for memory; more are answered with `Overloaded`.
     pub waiting_bytes: usize,
-    /// Most bytes of one write-ahead file, unless a single append is larger.
+    /// Most bytes of one write-ahead file, unless a single append is larger. One is written at a time.
     pub group_bytes: usize,
-    /// Write-ahead files that are being written at a time.
-    pub groups_in_flight: usize,
     /// Most bytes of one partition that are published and not acknowledged by the broker, unless one append is larger.
     pub publish_bytes: usize,
     /// How long a write-ahead file is kept at least after log files hold its batches: a broker writes those without a sync,
@@ -31,15 +29,23 @@ pub struct SmqConfig {
     pub linger: Duration,
     /// Most bytes of write-ahead files that are kept for that reason.
     pub linger_bytes: u64,
+    /// What was acknowledged by a broker and is in no log file after this time was lost by it: it is published again.
+    pub stale: Duration,
+    /// A publish stream that nothing was sent on for so long is closed.
+    pub stream_idle: Duration,
+    /// How often the state file of a log is written while its index grows.
+    pub save_pause: Duration,
     /// How often the log files of a partition are looked at while batches of it are missing there.
     pub look_pause: Duration,
     /// Bytes of a log file that are read at a time.
     pub read_ahead: usize,
     /// Memory for reads that are being carried out, in bytes; more of them wait.
     pub read_bytes: usize,
-    /// Most entries of all logs' indexes, 72 bytes each; where there would be more, they get coarser.
+    /// Entries of one log's index, 72 bytes each, above which it gets coarser.
     pub index_entries: usize,
-    /// Commands in the background under way at a time: reading back, trimming, saving indexes.
+    /// Memory for extents of log files that were read lately, in bytes.
+    pub cache_bytes: usize,
+    /// Logs whose files are looked at, and openings of logs nobody asked for, under way at a time.
     pub background: usize,
     /// The time for one command.
     pub timeout: Duration,
@@ -47,6 +53,8 @@ pub struct SmqConfig {
     pub pause_first: Duration,
     /// The longest such wait.
     pub pause_most: Duration,
+    /// How long stopping waits for brokers to write out, at most.
+    pub drain_patience: Duration,
     /// How long an opening is tried before it fails.
     pub open_patience: Duration,
 }
@@ -62,18 +70,22 @@ impl SmqConfig {
             memory_bytes: 64 << 20,
             waiting_bytes: 16 << 20,
             group_bytes: 4 << 20,
-            groups_in_flight: 4,
             publish_bytes: 4 << 20,
             linger: Duration::from_secs(45),
             linger_bytes: 1 << 30,
+            stale: Duration::from_secs(60),
+            stream_idle: Duration::from_secs(120),
+            save_pause: Duration::from_secs(20),
             look_pause: Duration::from_millis(500),
             read_ahead: 1 << 20,
             read_bytes: 16 << 20,
             index_entries: 128 << 10,
+            cache_bytes: 16 << 20,
             background: 8,
             timeout: Duration::from_secs(10),
             pause_first: Duration::from_millis(100),
             pause_most: Duration::from_secs(5),
+            drain_patience: Duration::from_secs(15),
             open_patience: Duration::from_secs(30),
         }
     }

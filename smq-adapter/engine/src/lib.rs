@@ -18,10 +18,36 @@
 
 extern crate alloc;
 
+mod append;
+mod batches;
+mod cache;
 mod config;
 mod engine;
+pub mod frame;
+mod index;
+mod listing;
+mod look;
+mod memory;
+pub mod message;
+mod opening;
 mod outbox;
+mod partition;
+pub mod paths;
+mod predecessors;
+mod publish;
+mod read;
+mod removal;
+mod rewrite;
 pub mod rpc;
+mod save;
+mod scan;
+mod snapshot;
+mod state;
+mod timers;
+mod topic;
+mod wal;
+pub mod wal_file;
+mod wire;
 
 pub use config::SmqConfig;
 pub use engine::SmqEngine;
