@@ -12,6 +12,10 @@ A member tells one JSON object per line; `at` is the time of day in seconds, `wa
 from collections import Counter, defaultdict
 
 
+# Seconds in which a member may still wait for the committed offsets of partitions.
+LATE = 3
+
+
 class Broken(AssertionError):
     """Something that must hold does not."""
 
@@ -19,9 +23,11 @@ class Broken(AssertionError):
 class Ledger:
     """The events of one group."""
 
-    def __init__(self, partitions, static):
+    def __init__(self, partitions, static, resets_late_partitions=False):
+        """`resets_late_partitions`: members may begin a partition that came soon after another one from its start."""
         self.partitions = frozenset(partitions)
         self.static = static
+        self.resets_late_partitions = resets_late_partitions
         self.events = []
         self.owners = defaultdict(frozenset)
         self.seen = defaultdict(set)
@@ -71,7 +77,7 @@ class Ledger:
 
     def check(self):
         """Walk through the events in the order of their times; raises at the first that must not be."""
-        walk = Walk()
+        walk = Walk(self.resets_late_partitions)
         for at, _, member, event in sorted(self.events, key=lambda entry: entry[:2]):
             if "owns" in event:
                 walk.owns(at, member, frozenset(event["owns"]))
@@ -80,7 +86,7 @@ class Ledger:
             elif "dead" in event:
                 walk.owned.pop(member, None)
             for partition, offsets in event.get("got", {}).items():
-                walk.got(member, partition, offsets)
+                walk.got(at, member, partition, offsets)
             walk.committed.update(event.get("committed", {}))
         return walk
 
@@ -96,8 +102,11 @@ class Ledger:
 class Walk:
     """The state of a group while its events are walked through."""
 
-    def __init__(self):
+    def __init__(self, resets_late_partitions):
+        self.resets_late_partitions = resets_late_partitions
         self.owned = {}
+        self.came = defaultdict(list)
+        self.reset = 0
         self.by_generation = {}
         self.reading = {}
         self.high = defaultdict(int)
@@ -110,9 +119,12 @@ class Walk:
             both = theirs & partitions
             if other != member and both:
                 raise Broken(f"{sorted(both)} owned by {other} and {member} at {at:.6f}")
-        for partition in partitions - self.owned.get(member, frozenset()):
+        came = partitions - self.owned.get(member, frozenset())
+        for partition in came:
             self.reading.pop((member, partition), None)
             self.handed_over += 1
+        if came:
+            self.came[member].append((at, came))
         self.owned[member] = partitions
 
     def in_generation(self, generation, member, partitions):
@@ -122,12 +134,19 @@ class Walk:
             if owner != member:
                 raise Broken(f"{partition} owned by {owner} and {member} in generation {generation}")
 
-    def got(self, member, partition, offsets):
+    def came_late(self, at, member, partition):
+        """Whether a member got a partition a moment ago, and others shortly before."""
+        recent = [came for when, came in self.came[member] if at - when < LATE]
+        return len(recent) > 1 and partition in recent[-1]
+
+    def got(self, at, member, partition, offsets):
         """A member reads on where it was, or starts between the last acknowledged commit and the last record read."""
         first = offsets[0]
         position = self.reading.get((member, partition))
         low, high = (position, position) if position is not None else (self.committed[partition], self.high[partition])
-        if not low <= first <= high:
+        if first == 0 and position is None and self.resets_late_partitions and self.came_late(at, member, partition):
+            self.reset += 1
+        elif not low <= first <= high:
             raise Broken(f"{member} read {partition} from {first}, expected {low} to {high}")
         if offsets != list(range(first, first + len(offsets))):
             raise Broken(f"{member} read {partition} with gaps: {offsets}")
