@@ -95,9 +95,15 @@ pub(crate) struct ServeArgs {
     /// Threads that share the work [default: 1].
     #[arg(long, global = true, value_name = "N")]
     shards: Option<String>,
-    /// Where records are kept: log [default: log].
+    /// Where records are kept: log, or smq for SeaweedMQ [default: log].
     #[arg(long, global = true, value_name = "NAME")]
     engine: Option<String>,
+    /// With engine smq: masters of the SeaweedFS, comma-separated.
+    #[arg(long, global = true, value_name = "HOST:PORT")]
+    smq_master: Option<String>,
+    /// With engine smq: the namespace of SeaweedMQ that topics are in [default: kafka].
+    #[arg(long, global = true, value_name = "NAME")]
+    smq_namespace: Option<String>,
     /// Read settings from this TOML file.
     #[arg(long, global = true, value_name = "FILE", env = "KELPGATE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
@@ -144,6 +150,8 @@ impl ServeArgs {
             ("runtime", &self.runtime),
             ("shards", &self.shards),
             ("engine", &self.engine),
+            ("smq-master", &self.smq_master),
+            ("smq-namespace", &self.smq_namespace),
         ];
         for (flag, value) in texts {
             if let Some(value) = value {

@@ -32,6 +32,12 @@ pub(crate) enum Failure {
     System { what: &'static str, source: io::Error },
     #[error("{0}")]
     Runtime(#[from] kelpgate_runtime_mio::RuntimeError),
+    #[error("kelpgate.smq.master: {0}")]
+    Masters(#[from] kelpgate_smq_client::AddressError),
+    #[error(transparent)]
+    Security(#[from] kelpgate_smq_client::SecurityError),
+    #[error("a node that keeps its records in SeaweedMQ is not recorded: --record needs the embedded log")]
+    NotRecorded,
     #[error(transparent)]
     Record(#[from] kelpgate_recording::RecordingError),
     #[error(transparent)]

@@ -10,6 +10,7 @@ mod node;
 #[cfg(test)]
 mod reference;
 mod replay;
+mod seaweedmq;
 mod serve;
 mod settings;
 mod show;

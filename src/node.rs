@@ -1,4 +1,4 @@
-//! What a node is made of: shards with the logs that recovery found for them.
+//! What a node on the embedded log is made of: shards with the logs that recovery found for them.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -94,20 +94,31 @@ impl ShardMaker {
             let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
             parts.get_mut(usize::from(shard.0)).map(std::mem::take).unwrap_or_default()
         };
-        let told = self.settings.told(addresses).into_iter();
-        let settings = ShardSettings {
-            shard,
-            shards,
-            advertised: told.map(|listener| (listener.host, i32::from(listener.port))).collect(),
-            log_dir: self.data.display().to_string(),
-            properties: self.settings.properties(addresses, &self.data),
-            seed: part.seed,
-        };
+        let settings = of_shard(&self.settings, shard, addresses, &self.data, part.seed);
         let sync = if self.settings.text("kelpgate.sync") == "os" { Sync::Os } else { Sync::Disk };
         let config =
             LogConfig { sync, open_files: open_files(shards), ..LogConfig::new(shard, shards, self.boot) };
         let program = env!("CARGO_PKG_VERSION").to_owned();
         Origin { program, settings, log: config, recovered: part.logs }
+    }
+}
+
+/// The settings of a shard of a node that will listen at `addresses`, and that keeps its records in `place`.
+pub(crate) fn of_shard(
+    settings: &Settings,
+    shard: ShardId,
+    addresses: &[SocketAddr],
+    place: &Path,
+    seed: [u8; 32],
+) -> ShardSettings {
+    let told = settings.told(addresses).into_iter();
+    ShardSettings {
+        shard,
+        shards: settings.shards(),
+        advertised: told.map(|listener| (listener.host, i32::from(listener.port))).collect(),
+        log_dir: place.display().to_string(),
+        properties: settings.properties(addresses, place),
+        seed,
     }
 }
 
@@ -118,7 +129,11 @@ fn open_files(shards: u16) -> usize {
     each.clamp(8, 512) as usize
 }
 
-fn draw(bytes: &mut [u8]) -> Result<(), Failure> {
+/// Draws from the system's entropy.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn draw(bytes: &mut [u8]) -> Result<(), Failure> {
     let refused = |error: getrandom::Error| Failure::System { what: "draw a seed", source: error.into() };
     getrandom::fill(bytes).map_err(refused)
 }

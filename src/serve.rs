@@ -2,15 +2,17 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use kelpgate_recording::Recording;
 use kelpgate_runtime_glommio::Glommio;
-use kelpgate_runtime_mio::{Mio, Options, Runtime as _, StopSignal};
+use kelpgate_runtime_mio::{Mio, Options, Runtime as _, StopSignal, Store};
 use kelpgate_shard::{Drive, ShardId};
 
 use crate::cli::RecordTo;
 use crate::error::Failure;
 use crate::node::ShardMaker;
+use crate::seaweedmq::{SeaweedFs, SmqShardMaker};
 use crate::settings::Settings;
 use crate::{logging, signals};
 
@@ -31,11 +33,21 @@ pub(crate) fn serve(settings: Settings, record: Option<RecordTo>) -> Result<(), 
     signals::stop_on_signals(stop.clone())
         .map_err(|source| Failure::System { what: "listen to signals", source })?;
     raise_open_files();
-    let maker = ShardMaker::new(settings)?;
-    let options = Options { shards, backlog, ..Options::new(listen, maker.data()) };
-    match record {
-        None => runtime.run(&options, move |shard, addresses| maker.make(shard, addresses), &stop)?,
-        Some(to) => run_recorded(runtime, &options, maker, &to, &stop)?,
+    if settings.is_on_seaweedmq() {
+        if record.is_some() {
+            return Err(Failure::NotRecorded);
+        }
+        let store = Store::Remote(Arc::new(SeaweedFs::new(&settings)?));
+        let maker = SmqShardMaker::new(settings)?;
+        let options = Options { listen, store, shards, backlog };
+        runtime.run(&options, move |shard, addresses| maker.make(shard, addresses), &stop)?;
+    } else {
+        let maker = ShardMaker::new(settings)?;
+        let options = Options { shards, backlog, ..Options::new(listen, maker.data()) };
+        match record {
+            None => runtime.run(&options, move |shard, addresses| maker.make(shard, addresses), &stop)?,
+            Some(to) => run_recorded(runtime, &options, maker, &to, &stop)?,
+        }
     }
     tracing::info!("stopped");
     Ok(())
@@ -116,13 +128,16 @@ fn say_listening(addresses: &[SocketAddr]) {
 
 /// Says what a person who reads the log later wants to know of this start.
 fn announce(settings: &Settings) {
-    tracing::info!(
-        "kelpgate {}, node {}, data in {}, {} shard(s)",
-        env!("CARGO_PKG_VERSION"),
-        settings.text("node.id"),
-        settings.data().display(),
-        settings.shards()
-    );
+    let (version, node, shards) = (env!("CARGO_PKG_VERSION"), settings.text("node.id"), settings.shards());
+    if settings.is_on_seaweedmq() {
+        let (master, namespace) =
+            (settings.text("kelpgate.smq.master"), settings.text("kelpgate.smq.namespace"));
+        return tracing::info!(
+            "kelpgate {version}, node {node}, data in namespace {namespace} of the SeaweedFS at {master}, {shards} shard(s)"
+        );
+    }
+    let data = settings.data();
+    tracing::info!("kelpgate {version}, node {node}, data in {}, {shards} shard(s)", data.display());
     if settings.text("kelpgate.sync") == "os" {
         tracing::warn!(
             "kelpgate.sync is os: acks=all is answered once the operating system has the records; a power failure \

@@ -19,13 +19,15 @@ use crate::address::{self, ADVERTISED, LISTENERS, Listener};
 use crate::error::Failure;
 
 /// Short names of flags, environment variables and the file, and the properties they stand for.
-pub(crate) const SHORT: [(&str, &str); 7] = [
+pub(crate) const SHORT: [(&str, &str); 9] = [
     ("advertise", ADVERTISED),
     ("data", DATA),
     ("engine", "kelpgate.engine"),
     ("listen", LISTENERS),
     ("runtime", "kelpgate.runtime"),
     ("shards", "kelpgate.shards"),
+    ("smq-master", "kelpgate.smq.master"),
+    ("smq-namespace", "kelpgate.smq.namespace"),
     ("sync", "kelpgate.sync"),
 ];
 
@@ -123,6 +125,10 @@ impl Settings {
             let message = "a node keeps its data in one folder, log.dirs must name just that".to_owned();
             return Err(Failure::Contradiction(message));
         }
+        if text("kelpgate.engine") == "smq" && text("kelpgate.smq.master").is_empty() {
+            let message = "engine smq needs a master of SeaweedFS: --smq-master HOST:PORT".to_owned();
+            return Err(Failure::Contradiction(message));
+        }
         Ok(Settings { given, layers, listeners, advertised, warnings })
     }
 
@@ -144,6 +150,11 @@ impl Settings {
     /// The data folder, as it was given.
     pub(crate) fn data(&self) -> PathBuf {
         PathBuf::from(self.text(DATA))
+    }
+
+    /// Whether records are kept in SeaweedMQ.
+    pub(crate) fn is_on_seaweedmq(&self) -> bool {
+        self.text("kelpgate.engine") == "smq"
     }
 
     /// How many shards the node has.

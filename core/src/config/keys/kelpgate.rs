@@ -19,9 +19,10 @@ pub(in crate::config) const KELPGATE: &[Definition] = &[
         "kelpgate.engine",
         String,
         Some("log"),
-        "Where records are kept: \"log\" is the embedded log in the data folder.",
+        "Where records are kept: \"log\" is the embedded log in the data folder, \"smq\" is SeaweedMQ, the message queue \
+         of a SeaweedFS.",
     )
-    .check(OneOf(&["log"])),
+    .check(OneOf(&["log", "smq"])),
     Definition::new(
         "kelpgate.group.initial.rebalance.quiet.ms",
         Int,
@@ -58,6 +59,31 @@ pub(in crate::config) const KELPGATE: &[Definition] = &[
          changed between runs.",
     )
     .between(1, 256),
+    Definition::new(
+        "kelpgate.smq.filer.group",
+        String,
+        Some(""),
+        "With engine smq: the group that the filers and brokers of the SeaweedFS were given, if any.",
+    ),
+    Definition::new(
+        "kelpgate.smq.master",
+        String,
+        Some(""),
+        "With engine smq: masters of the SeaweedFS, comma-separated, each HOST:PORT or HOST:PORT.GRPCPORT (whose default \
+         is PORT + 10000).",
+    ),
+    Definition::new(
+        "kelpgate.smq.namespace",
+        String,
+        Some("kafka"),
+        "With engine smq: the namespace of SeaweedMQ that topics are in.",
+    ),
+    Definition::new(
+        "kelpgate.smq.security",
+        String,
+        Some(""),
+        "With engine smq: the security.toml of the SeaweedFS, for TLS; none where it is empty.",
+    ),
     Definition::new(
         "kelpgate.sync",
         String,
