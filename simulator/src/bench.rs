@@ -102,6 +102,7 @@ fn member(classic: bool, max_wait: Duration) -> MemberOptions {
         rebalance_timeout: Duration::from_secs(300),
         fetch: FetchOptions { max_wait, epochs: false, ..FetchOptions::default() },
         commit_every: Duration::from_secs(5),
+        falls_behind: false,
         life: None,
         versions: Versions { find: 4, commit: 9, fetch: 9 },
     }
@@ -119,6 +120,8 @@ fn producer(pause_ms: u64) -> ProducerOptions {
         codec: Codec::None,
         linger: Duration::ZERO,
         together: true,
+        keyed: false,
+        clock_step: 1,
         version: 12,
         identity_version: 4,
         fleeting: Vec::new(),

@@ -95,6 +95,8 @@ fn draw_producer(random: &mut Random, scene: &Scene) -> ProducerOptions {
         codec,
         linger: Duration::from_millis(*random.pick(&[0, 0, 5, 100])),
         together: random.chance(2),
+        keyed: false,
+        clock_step: 1,
         version: random.within(if codec == Codec::Zstd { 7..=13 } else { 3..=13 }) as i16,
         identity_version: random.within(0..=5) as i16,
         fleeting: Vec::new(),
@@ -112,6 +114,7 @@ fn draw_reader(random: &mut Random, scene: &Scene) -> ReaderOptions {
             Position::Anywhere,
         ]),
         jumps: random.chance(3).then(|| Duration::from_millis(random.within(200..=5_000))),
+        by_time: false,
         endless: true,
     }
 }
@@ -207,6 +210,7 @@ fn draw_member(
         rebalance_timeout: Duration::from_millis(random.within(1_000..=8_000)),
         fetch: draw_fetch(random, scene),
         commit_every: Duration::from_millis(random.within(50..=3_000)),
+        falls_behind: false,
         life,
         versions: Versions {
             find: random.within(0..=6) as i16,
@@ -274,6 +278,7 @@ fn draw_administrator(random: &mut Random, scene: &Scene) -> AdministratorOption
         errands: errands[..count].to_vec(),
         pause: Duration::from_millis(random.within(50..=3_000)),
         used: scene.topics.clone(),
+        overshoots: false,
         groups: vec!["g0".into(), "g1".into()],
     }
 }

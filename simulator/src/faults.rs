@@ -126,8 +126,9 @@ impl Swarm {
 
 impl fmt::Display for Swarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Conditions { delay, late, cut, window } = &self.conditions;
-        write!(f, "delay {:?}..{:?} late 1/{late} cut 1/{cut} window {window}", delay.start(), delay.end())?;
+        let Conditions { delay, late, cut, merge, window } = &self.conditions;
+        write!(f, "delay {:?}..{:?} late 1/{late} cut 1/{cut} ", delay.start(), delay.end())?;
+        write!(f, "merge 1/{merge} window {window}")?;
         write!(f, " slow 1/{} skew {} ppm", self.slow_readers, self.skew)?;
         self.every.iter().try_for_each(|(kind, mean)| write!(f, " {kind:?} every {mean:?}"))
     }

@@ -33,6 +33,8 @@ pub struct Conditions {
     pub late: usize,
     /// One send in so many is cut at random places; 0: none.
     pub cut: usize,
+    /// One send in so many arrives in one piece with what was sent before it, if that is still on its way; 0: none.
+    pub merge: usize,
     /// Most bytes on the way to one client: what a node sends beyond waits at the node.
     pub window: usize,
 }
@@ -41,7 +43,7 @@ impl Conditions {
     /// A good network.
     pub fn calm() -> Conditions {
         let delay = Duration::from_micros(50)..=Duration::from_micros(200);
-        Conditions { delay, late: 0, cut: 0, window: 1 << 20 }
+        Conditions { delay, late: 0, cut: 0, merge: 0, window: 1 << 20 }
     }
 }
 
@@ -109,6 +111,9 @@ impl Network {
     /// Sends; pieces arrive when the agenda says.
     pub fn send<T: From<Due>>(&mut self, agenda: &mut Agenda<T>, now: Instant, due: Due, bytes: Bytes) {
         let mut rest = bytes;
+        if self.random.chance(self.conditions.merge) {
+            rest = self.merge(due, rest);
+        }
         while !rest.is_empty() {
             let cut = self.random.chance(self.conditions.cut);
             let piece = rest.split_to(if cut { 1 + self.random.below(rest.len()) } else { rest.len() });
@@ -201,6 +206,20 @@ impl Network {
     /// Forgets a connection that both sides have done with.
     pub fn forget(&mut self, link: LinkId) {
         self.links.remove(&link);
+    }
+
+    /// Puts bytes to those that were sent last and are still on their way; gives back what found no place.
+    fn merge(&mut self, due: Due, bytes: Bytes) -> Bytes {
+        let Some(link) = self.links.get_mut(&due.link) else { return bytes };
+        let lane = link.lane(due.way);
+        match lane.on_the_way.back_mut() {
+            Some(Arrival::Bytes(last)) if !lane.ended => {
+                lane.bytes += bytes.len();
+                *last = [&last[..], &bytes[..]].concat().into();
+                Bytes::new()
+            }
+            Some(_) | None => bytes,
+        }
     }
 
     fn put<T: From<Due>>(&mut self, agenda: &mut Agenda<T>, now: Instant, due: Due, arrival: Arrival) {

@@ -184,6 +184,7 @@ impl Plan {
             },
             start: Position::Timestamp(EARLIEST),
             jumps: None,
+            by_time: false,
             endless: false,
         }
     }

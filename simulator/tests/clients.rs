@@ -92,6 +92,8 @@ fn producer(version: i16, idempotent: bool) -> Box<dyn Client> {
         codec: Codec::Lz4,
         linger: Duration::from_millis(5),
         together: true,
+        keyed: false,
+        clock_step: 1,
         version,
         identity_version: 4,
         fleeting: Vec::new(),
@@ -106,6 +108,7 @@ fn member(number: usize, protocol: ProtocolOptions, life: Option<Duration>) -> B
         rebalance_timeout: Duration::from_secs(2),
         fetch: fetch(12),
         commit_every: Duration::from_millis(300),
+        falls_behind: false,
         life,
         versions: Versions { find: 4, commit: 9, fetch: 9 },
     }))
@@ -141,6 +144,7 @@ fn readers_of_every_version_read_what_producers_of_every_version_send() {
             fetch: fetch(version),
             start: Position::Timestamp(EARLIEST),
             jumps: (version == 16).then(|| Duration::from_millis(500)),
+            by_time: false,
             endless: true,
         })));
     }

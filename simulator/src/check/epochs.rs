@@ -40,10 +40,15 @@ struct Member {
     epoch: i32,
     /// What it may use as far as it knows, until it says that it has given it up; with the epoch at which it was told.
     owns: BTreeMap<(Uuid, i32), i32>,
+    /// What it was told last to have.
+    target: Given,
     /// When the last heartbeat was sent that was taken.
     alive: Instant,
     /// How long it may take to give up partitions.
     rebalance: Duration,
+    /// The coordinator may wait since then for it to give up partitions: since the first heartbeat that had no answer
+    /// by which it is known that there is nothing to give up.
+    owes_since: Option<Instant>,
     gone: bool,
 }
 
@@ -59,6 +64,7 @@ struct Asked {
 enum What {
     Heartbeat {
         epoch: i32,
+        rebalance: Option<Duration>,
     },
     Commit {
         epoch: i32,
@@ -70,10 +76,26 @@ enum What {
 }
 
 impl Member {
+    fn new(now: Instant, rebalance: Option<Duration>) -> Member {
+        Member {
+            epoch: 0,
+            owns: BTreeMap::new(),
+            target: Given::new(),
+            alive: now,
+            rebalance: rebalance.unwrap_or(SESSION),
+            owes_since: None,
+            gone: false,
+        }
+    }
+
     /// It was heard of so lately that its node must keep it, and what it has.
     fn is_in_time(&self, now: Instant, session: Duration) -> bool {
-        let patience = session.min(self.rebalance);
-        self.epoch > 0 && !self.gone && now.saturating_since(self.alive) + patience / SKEW < patience
+        let within =
+            |since: Instant, patience: Duration| now.saturating_since(since) + patience / SKEW < patience;
+        self.epoch > 0
+            && !self.gone
+            && within(self.alive, session)
+            && within(self.owes_since.unwrap_or(self.alive), self.rebalance)
     }
 }
 
@@ -102,7 +124,8 @@ impl Check for Epochs {
             Request::ConsumerGroupHeartbeat(beat) => {
                 let group = (seen.node, beat.group_id.clone());
                 self.heartbeat(&group, seen.now, beat);
-                (group, beat.member_id.clone(), What::Heartbeat { epoch: beat.member_epoch })
+                let rebalance = rebalance_timeout(beat);
+                (group, beat.member_id.clone(), What::Heartbeat { epoch: beat.member_epoch, rebalance })
             }
             Request::OffsetCommit(commit) => {
                 let group = (seen.node, commit.group_id.clone());
@@ -121,8 +144,15 @@ impl Check for Epochs {
     fn answered(&mut self, seen: Seen, link: LinkId, sent: &Sent, response: &Response) -> Verdict {
         let Some(asked) = self.under_way.remove(&(link, sent.correlation_id)) else { return Ok(()) };
         let verdict = match (&asked.what, response) {
-            (What::Heartbeat { epoch }, Response::ConsumerGroupHeartbeat(answer)) => {
-                self.told(&asked, seen.now, *epoch, answer)
+            (What::Heartbeat { epoch, rebalance }, Response::ConsumerGroupHeartbeat(answer)) => {
+                let mut member = asked.member.clone();
+                if let Some(id) = answer.member_id.as_ref().filter(|_| member.is_empty()) {
+                    // Version 0: the node says who it is.
+                    member = id.detach();
+                    let members = self.groups.entry(asked.group.clone()).or_default();
+                    members.insert(member.clone(), Member::new(asked.at, *rebalance));
+                }
+                self.told(&asked, &member, seen.now, *epoch, answer)
             }
             (What::Commit { epoch, told, wrong }, Response::OffsetCommit(answer)) => {
                 let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
@@ -163,19 +193,13 @@ impl Epochs {
     /// A member says what it has.
     fn heartbeat(&mut self, group: &(NodeId, Str), now: Instant, beat: &ConsumerGroupHeartbeatRequest) {
         let members = self.groups.entry(group.clone()).or_default();
-        let rebalance = u64::try_from(beat.rebalance_timeout_ms).ok().map(Duration::from_millis);
-        let fresh = Member {
-            epoch: 0,
-            owns: BTreeMap::new(),
-            alive: now,
-            rebalance: rebalance.unwrap_or(SESSION),
-            gone: false,
-        };
+        let rebalance = rebalance_timeout(beat);
         if beat.member_id.is_empty() {
             // The answer brings the id.
             return;
         }
-        let member = members.entry(beat.member_id.clone()).or_insert(fresh);
+        let member = members.entry(beat.member_id.clone()).or_insert_with(|| Member::new(now, rebalance));
+        member.owes_since.get_or_insert(now);
         if let Some(rebalance) = rebalance {
             member.rebalance = rebalance;
         }
@@ -195,13 +219,14 @@ impl Epochs {
     fn told(
         &mut self,
         asked: &Asked,
+        name: &Str,
         now: Instant,
         epoch: i32,
         answer: &ConsumerGroupHeartbeatResponse,
     ) -> Verdict {
         let session = self.sessions.get(&asked.group.0).copied().unwrap_or(SESSION);
         let Some(members) = self.groups.get_mut(&asked.group) else { return Ok(()) };
-        let Some(member) = members.get_mut(&asked.member) else { return Ok(()) };
+        let Some(member) = members.get_mut(name) else { return Ok(()) };
         match answer.error_code {
             ErrorCode::NONE if epoch < 0 => {
                 (member.gone, member.epoch) = (epoch == -1, 0);
@@ -210,11 +235,11 @@ impl Epochs {
             }
             ErrorCode::NONE => {}
             ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::FENCED_MEMBER_EPOCH if epoch == 0 => {
-                return Err(format!("{} joined and was refused with {}", asked.member, answer.error_code));
+                return Err(format!("{name} joined and was refused with {}", answer.error_code));
             }
             ErrorCode::UNKNOWN_MEMBER_ID if member.is_in_time(now, session) => {
                 let silent = now.saturating_since(member.alive);
-                return Err(format!("{} is unknown, {silent:?} after a heartbeat", asked.member));
+                return Err(format!("{name} is unknown, {silent:?} after a heartbeat"));
             }
             ErrorCode::UNKNOWN_MEMBER_ID
             | ErrorCode::FENCED_MEMBER_EPOCH
@@ -227,26 +252,38 @@ impl Epochs {
         }
         if answer.member_epoch < member.epoch {
             let (old, new) = (member.epoch, answer.member_epoch);
-            return Err(format!("{} had epoch {old} and has {new}", asked.member));
+            return Err(format!("{name} had epoch {old} and has {new}"));
         }
         member.epoch = answer.member_epoch;
         member.alive = member.alive.max(asked.at);
         member.gone = false;
-        let Some(assignment) = &answer.assignment else { return Ok(()) };
-        let given = flat(&assignment.topic_partitions);
+        if let Some(assignment) = &answer.assignment {
+            member.target = flat(&assignment.topic_partitions);
+        }
+        if member.owns.keys().all(|one| member.target.contains(one)) {
+            member.owes_since = None;
+        }
+        if answer.assignment.is_none() {
+            return Ok(());
+        }
+        let given = member.target.clone();
         // What it is not given any more it owns until it says otherwise.
         for one in &given {
             member.owns.entry(*one).or_insert(answer.member_epoch);
         }
-        for (other, holder) in members.iter().filter(|(other, _)| **other != asked.member) {
+        for (other, holder) in members.iter().filter(|(other, _)| *other != name) {
             let Some(one) = given.iter().find(|one| holder.owns.contains_key(one)) else { continue };
             if holder.is_in_time(now, session) {
                 let (topic, partition) = one;
-                return Err(format!("{} was given {topic}-{partition}, and {other} has it", asked.member));
+                return Err(format!("{name} was given {topic}-{partition}, and {other} has it"));
             }
         }
         Ok(())
     }
+}
+
+fn rebalance_timeout(beat: &ConsumerGroupHeartbeatRequest) -> Option<Duration> {
+    u64::try_from(beat.rebalance_timeout_ms).ok().map(Duration::from_millis)
 }
 
 fn flat(topics: &[TopicPartitions]) -> Given {

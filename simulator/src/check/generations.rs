@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kelpgate_core::protocol::join_group::{JoinGroupRequest, JoinGroupResponse};
+use kelpgate_core::protocol::leave_group::LeaveGroupResponse;
 use kelpgate_core::protocol::sync_group::{SyncGroupRequest, SyncGroupResponse};
 use kelpgate_core::protocol::{ErrorCode, Request, Response, Str};
 use kelpgate_core::time::Instant;
@@ -37,8 +38,10 @@ struct Group {
     generations: BTreeMap<i32, Generation>,
     /// Who was given which member id.
     given: BTreeMap<Str, ClientId>,
-    /// Members that were told that they have left.
-    left: BTreeSet<Str>,
+    /// Members that were told that they have left, with the newest generation that anybody knew of then.
+    left: BTreeMap<Str, i32>,
+    /// The instances of static members, by all ids that each has had.
+    instances: BTreeMap<Str, Str>,
     /// How long each may be silent, and may take to join again.
     patience: BTreeMap<Str, Duration>,
     /// When the last heartbeat was sent that was taken, of dynamic members that have not joined again since.
@@ -73,7 +76,7 @@ struct Asked {
 
 #[derive(Debug)]
 enum What {
-    Join { member: Str, is_static: bool, left: BTreeSet<Str>, patience: Duration },
+    Join { member: Str, instance: Option<Str>, left: BTreeSet<Str>, patience: Duration },
     Sync { member: Str, generation: i32, is_static: bool },
     Stays { member: Str, generation: i32, is_static: bool, was_gone: bool },
     Leave(Vec<Str>),
@@ -85,12 +88,15 @@ impl Group {
         told.map_or(-1, |(generation, _)| *generation)
     }
 
-    /// A generation that nobody was given a part of may not be written down, and its number is used again.
+    /// A generation that nobody was given a part of may not be written down, and its number is used again. Nor is it
+    /// written down who left before the next one.
     fn keep_what_lasts(&mut self) {
         self.alive.clear();
         for generation in self.generations.values_mut().filter(|generation| !generation.lasting) {
             (generation.told, generation.leader, generation.members) = (false, None, None);
         }
+        let newest = self.newest();
+        self.left.retain(|_, generation| *generation < newest);
     }
 
     /// Whether another member was heard of so lately that the group cannot have been empty since.
@@ -166,15 +172,18 @@ impl Check for Generations {
             asked.newest = asked.newest.min(group.newest());
         }
         let verdict = match (&asked.what, response) {
-            (What::Join { member, is_static, left, patience }, Response::JoinGroup(answer)) => {
+            (What::Join { member, instance, left, patience }, Response::JoinGroup(answer)) => {
                 group.patience.insert(answer.member_id.detach(), *patience);
+                if let Some(instance) = instance {
+                    group.instances.insert(answer.member_id.detach(), instance.clone());
+                }
                 let goes_back = answer.error_code == ErrorCode::NONE && answer.generation_id < asked.newest;
                 if goes_back && !group.has_another(member, seen.now) {
                     // It was empty for a moment, and begins anew.
                     group.generations.clear();
                 }
                 let newest = asked.newest.min(group.newest());
-                group.joined(seen.client, newest, (member, *is_static), left, answer)
+                group.joined(seen.client, newest, (member, instance.is_some()), left, answer)
             }
             (What::Sync { member, generation, is_static }, Response::SyncGroup(answer)) => {
                 group.synced(member, *generation, *is_static, answer)
@@ -187,11 +196,8 @@ impl Check for Generations {
                 asked.stays(partitions.any(|one| one.error_code == ErrorCode::NONE), "a commit")
             }
             (What::Leave(members), Response::LeaveGroup(answer)) => {
-                let whole = answer.error_code == ErrorCode::NONE;
-                let each = answer.members.iter().all(|one| one.error_code == ErrorCode::NONE);
-                if whole && each {
-                    group.left.extend(members.iter().cloned());
-                    group.alive.retain(|member, _| !members.contains(member));
+                if answer.error_code == ErrorCode::NONE {
+                    group.left(members, answer);
                 }
                 Ok(())
             }
@@ -216,7 +222,7 @@ fn stays(group: &Group, member: &Str, generation: i32, instance: Option<&Str>) -
         member: member.clone(),
         generation,
         is_static: instance.is_some(),
-        was_gone: group.left.contains(member),
+        was_gone: group.left.contains_key(member),
     }
 }
 
@@ -227,8 +233,8 @@ fn joins(group: &mut Group, join: &JoinGroupRequest) -> What {
     What::Join {
         patience: Duration::from_millis(patience),
         member: join.member_id.clone(),
-        is_static: join.group_instance_id.is_some(),
-        left: group.left.clone(),
+        instance: join.group_instance_id.clone(),
+        left: group.left.keys().cloned().collect(),
     }
 }
 
@@ -263,6 +269,18 @@ impl Asked {
 }
 
 impl Group {
+    /// These were asked to be put out; before version 3 there is one, and no answer of its own.
+    fn left(&mut self, members: &[Str], answer: &LeaveGroupResponse) {
+        let newest = self.newest();
+        let refused = |member: &Str| {
+            answer.members.iter().any(|one| one.member_id == *member && one.error_code != ErrorCode::NONE)
+        };
+        for member in members.iter().filter(|member| !refused(member)) {
+            self.left.insert(member.clone(), newest);
+            self.alive.remove(member);
+        }
+    }
+
     /// A member that is heard of in time is kept.
     fn beat(&mut self, asked: &Asked, now: Instant, error: ErrorCode) -> Verdict {
         let What::Stays { member, is_static: false, was_gone: false, .. } = &asked.what else {
@@ -338,17 +356,23 @@ impl Group {
         if answer.error_code != ErrorCode::NONE {
             return Ok(());
         }
+        let same = self.instances.get(member).into_iter().flat_map(|instance| {
+            self.instances.iter().filter(move |(_, other)| *other == instance).map(|(id, _)| id)
+        });
+        let ids: BTreeSet<&Str> = same.chain([member]).collect();
         let known = self.generations.entry(generation).or_default();
         known.lasting = true;
-        if is_static || known.has_static {
-            return Ok(());
-        }
-        if known.members.as_ref().is_some_and(|members| !members.contains(member)) {
+        let all_new = !is_static && !known.has_static;
+        if all_new && known.members.as_ref().is_some_and(|members| !members.contains(member)) {
             return Err(format!("{member} has a part in generation {generation} and is no member of it"));
         }
-        let right = known.assigned.iter().any(|parts| match parts.get(member) {
-            Some(part) => *part == answer.assignment,
-            None => answer.assignment.is_empty(),
+        // A static member has what any of its selves was given in this generation.
+        let right = known.assigned.iter().any(|parts| {
+            let mut given = ids.iter().filter_map(|id| parts.get(*id)).peekable();
+            match given.peek() {
+                Some(_) => given.any(|part| *part == answer.assignment),
+                None => answer.assignment.is_empty(),
+            }
         });
         if right {
             return Ok(());

@@ -27,7 +27,7 @@ pub struct Jepsen {
     /// The next offset of each client.
     next: BTreeMap<(ClientId, Place), i64>,
     /// Topics that do not keep each record, or not under its offset for ever.
-    not_whole: BTreeSet<Str>,
+    not_whole: BTreeMap<Str, Kept>,
     /// Bytes of these were changed.
     damaged: BTreeSet<Place>,
 }
@@ -62,8 +62,8 @@ impl Check for Jepsen {
 
     fn asked(&mut self, _: Seen, _: LinkId, _: &Sent, request: &Request) {
         if let Request::CreateTopics(request) = request {
-            let changed = request.topics.iter().filter(|topic| Kept::of(topic) == Kept::Changed);
-            self.not_whole.extend(changed.map(|topic| topic.name.clone()));
+            let changed = request.topics.iter().filter(|topic| Kept::of(topic) != Kept::Whole);
+            self.not_whole.extend(changed.map(|topic| (topic.name.clone(), Kept::of(topic))));
         }
     }
 
@@ -130,7 +130,8 @@ impl Check for Jepsen {
         self.order_of_sends()?;
         for send in self.sends.values() {
             let Some(known) = self.places.get(&send.place) else { continue };
-            if !self.not_whole.contains(&send.place.topic) && !self.damaged.contains(&send.place) {
+            let changed = self.not_whole.get(&send.place.topic) == Some(&Kept::Changed);
+            if !changed && !self.damaged.contains(&send.place) {
                 known.lost_write(send)?;
             }
         }
@@ -169,11 +170,16 @@ impl Jepsen {
         let known = self.places.entry(place.clone()).or_default();
         known.log_start = known.log_start.max(polled.log_start);
         let next = self.next.get(&(client, place.clone())).copied();
-        known.between_polls(polled, next).map_err(|what| format!("{place}, client {client}: {what}"))?;
+        // Where records go by themselves, only who is told how far can tell what was skipped.
+        let kept = self.not_whole.get(&place.topic).copied().unwrap_or_default();
+        let gaps = kept == Kept::Changed || kept == Kept::Trimmed && polled.log_start < 0;
+        known
+            .between_polls(polled, next, gaps)
+            .map_err(|what| format!("{place}, client {client}: {what}"))?;
         let mut before = None;
         for read in &polled.records {
             known
-                .within_poll(before, read.offset)
+                .within_poll(before, read.offset, gaps)
                 .map_err(|what| format!("{place}, client {client}: {what}"))?;
             before = Some(read.offset);
             known.read(read.offset, read.value).map_err(|what| format!("{place}: {what}"))?;
@@ -226,19 +232,21 @@ impl History {
         }
     }
 
-    fn within_poll(&self, before: Option<i64>, offset: i64) -> Verdict {
+    /// `gaps`: records may be gone.
+    fn within_poll(&self, before: Option<i64>, offset: i64, gaps: bool) -> Verdict {
         let Some(before) = before else { return Ok(()) };
         if offset <= before {
             return Err(format!("internal nonmonotonic poll: {offset} after {before}"));
         }
         match self.polled.range(before + 1..offset).next() {
+            Some(_) if gaps => Ok(()),
             Some((skipped, _)) => Err(format!("internal poll skip: {skipped} between {before} and {offset}")),
             None => Ok(()),
         }
     }
 
-    /// A client goes on where it was, unless the records there are gone.
-    fn between_polls(&self, polled: &Polled, next: Option<i64>) -> Verdict {
+    /// A client goes on where it was, unless the records there are gone, as they may be with `gaps`.
+    fn between_polls(&self, polled: &Polled, next: Option<i64>, gaps: bool) -> Verdict {
         let Some(next) = next else { return Ok(()) };
         let first = polled.records.first().map(|read| read.offset);
         if let Some(first) = first.filter(|first| *first < polled.position) {
@@ -247,6 +255,7 @@ impl History {
         let at = first.unwrap_or(polled.position);
         let from = next.max(self.log_start);
         match self.polled.range(from..at.max(from)).next() {
+            Some(_) if gaps => Ok(()),
             Some((skipped, _)) => Err(format!("poll skip: {skipped} between {next} and {at}")),
             None if polled.position < next && next <= polled.high_watermark && polled.log_start < next => {
                 Err(format!("nonmonotonic poll: from {} after {next}", polled.position))

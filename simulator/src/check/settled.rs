@@ -24,7 +24,9 @@ pub struct Settled {
     current: BTreeMap<Membership, BTreeSet<TopicPartition>>,
     /// By member; none for those that subscribe by a pattern.
     wanted: BTreeMap<Membership, Option<BTreeSet<Str>>>,
-    /// Offsets that were committed while the group had a member, as it has had since.
+    /// Leaders of classic groups that have shared partitions out, and see by themselves if there are more.
+    dealt: BTreeSet<Membership>,
+    /// Offsets that were committed since a member was last lost, so that the group has had members since.
     committed: BTreeMap<(NodeId, Str), BTreeSet<TopicPartition>>,
     commits: BTreeMap<Op, (NodeId, Str, Vec<Place>)>,
     joining: BTreeMap<(LinkId, i32), Joining>,
@@ -49,9 +51,8 @@ impl Check for Settled {
             }
             Observation::Lost { who } => {
                 self.current.remove(who);
-                if !self.current.keys().any(|other| (other.node, &other.group) == (who.node, &who.group)) {
-                    self.committed.remove(&(who.node, who.group.clone()));
-                }
+                // The group may have been empty meanwhile, or have had nobody who wants a topic: offsets may have expired.
+                self.committed.remove(&(who.node, who.group.clone()));
             }
             Observation::Commit { op, who, offsets, .. } if self.current.contains_key(who) => {
                 let places = offsets.iter().map(|(place, _)| place);
@@ -86,6 +87,10 @@ impl Check for Settled {
                 let topics = read.and_then(Result::ok).map(|topics| topics.iter().map(Str::detach).collect());
                 let joining = (seen.node, join.group_id.clone(), topics);
                 self.joining.insert((link, sent.correlation_id), joining);
+            }
+            Request::SyncGroup(sync) if !sync.assignments.is_empty() => {
+                let (group, member) = (sync.group_id.clone(), sync.member_id.clone());
+                self.dealt.insert(Membership { node: seen.node, group, member });
             }
             Request::ConsumerGroupHeartbeat(beat) => {
                 let (group, member) = (beat.group_id.clone(), beat.member_id.clone());
@@ -192,6 +197,17 @@ impl Settled {
         self.each_has_one(id, group, &has)
     }
 
+    /// The leader is a static member that started anew: it does not know what its former self knew of the topics, and
+    /// calls nobody together if there are more (KIP-345, KIP-814).
+    fn is_led_by_a_returned_one(&self, id: NodeId, group: &GroupView) -> bool {
+        let GroupKind::Classic(classic) = &group.kind else { return false };
+        let leader = classic.members.iter().find(|member| classic.leader.as_ref() == Some(&member.id));
+        leader.is_some_and(|leader| {
+            let who = Membership { node: id, group: group.id.clone(), member: leader.id.clone() };
+            leader.instance_id.is_some() && !self.dealt.contains(&who)
+        })
+    }
+
     /// Every partition of every topic that a member wants is given once.
     fn each_has_one(
         &self,
@@ -203,6 +219,9 @@ impl Settled {
         has.values().flatten().for_each(|one| *owners.entry(one).or_default() += 1);
         if let Some((twice, count)) = owners.iter().find(|(_, count)| **count > 1) {
             return Err(format!("{twice} has {count} owners"));
+        }
+        if self.is_led_by_a_returned_one(id, group) {
+            return Ok(());
         }
         for member in has.keys() {
             let who = Membership { node: id, group: group.id.clone(), member: member.clone() };

@@ -1,5 +1,5 @@
 //! Fetches keep their time: not answered with too little before they have waited for as long as they may, not kept for
-//! longer, and woken by what they wait for.
+//! longer, and woken by what they wait for. Nor do members of classic groups wait for ever.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::{Check, Seen, Verdict};
 use crate::client::Sent;
 use crate::faults::{FaultKind, Swarm};
 use crate::network::{Conditions, LinkId};
-use crate::node::NodeId;
+use crate::node::{Node, NodeId};
 
 /// How much too early an answer may seem: one part in so many, since clocks go wrong by 500 parts in a million.
 const SKEW: u32 = 1_000;
@@ -40,6 +40,10 @@ pub struct Waits {
     produce: BTreeMap<(LinkId, i32), Vec<Appended>>,
     /// What was acknowledged lately, with all its bytes, so that a fetch of any offset below must have been woken.
     acknowledged: BTreeMap<(NodeId, Str, i32), Acknowledged>,
+    /// SyncGroups under way: the node, the group, and when they were sent.
+    syncs: BTreeMap<(LinkId, i32), (NodeId, Str, Instant)>,
+    /// The longest time that a member of each group may take to join again.
+    rebalances: BTreeMap<(NodeId, Str), Duration>,
     /// From then on nothing is wrong.
     well_from: Instant,
     /// Nodes that were asked to stop: they answer what waits.
@@ -80,8 +84,18 @@ impl Check for Waits {
         "fetches keep their time"
     }
 
-    fn asked(&mut self, _: Seen, link: LinkId, sent: &Sent, request: &Request) {
+    fn asked(&mut self, seen: Seen, link: LinkId, sent: &Sent, request: &Request) {
         match request {
+            Request::JoinGroup(join) => {
+                let longest = join.session_timeout_ms.max(join.rebalance_timeout_ms);
+                let longest = Duration::from_millis(u64::try_from(longest).unwrap_or(0));
+                let known = self.rebalances.entry((seen.node, join.group_id.clone())).or_default();
+                *known = longest.max(*known);
+            }
+            Request::SyncGroup(sync) => {
+                let key = (link, sent.correlation_id);
+                self.syncs.insert(key, (seen.node, sync.group_id.clone(), sent.at));
+            }
             Request::Fetch(request) => {
                 let mut others = self.under_way.range((link, i32::MIN)..=(link, i32::MAX));
                 let fetch = Fetch { behind: usize::from(others.next().is_some()), ..Fetch::of(request) };
@@ -96,6 +110,7 @@ impl Check for Waits {
 
     fn answered(&mut self, seen: Seen, link: LinkId, sent: &Sent, response: &Response) -> Verdict {
         let key = (link, sent.correlation_id);
+        self.syncs.remove(&key);
         match response {
             Response::Fetch(answer) => {
                 let Some(fetch) = self.under_way.remove(&key) else { return Ok(()) };
@@ -122,6 +137,21 @@ impl Check for Waits {
         let on_it = |key: &(LinkId, i32)| key.0 == link;
         self.under_way.retain(|key, _| !on_it(key));
         self.produce.retain(|key, _| !on_it(key));
+        self.syncs.retain(|key, _| !on_it(key));
+    }
+
+    /// Who waits for the leader's word hears of it, or of another rebalance, when all have had their time.
+    fn turned(&mut self, now: Instant, id: NodeId, _: &Node, _: usize) -> Verdict {
+        for (node, group, at) in self.syncs.values().filter(|(node, ..)| *node == id) {
+            let Some(longest) = self.rebalances.get(&(*node, group.clone())) else { continue };
+            let waited = now.saturating_since(*at);
+            if *at >= self.well_from && waited > *longest + self.slack + WORK {
+                return Err(format!(
+                    "a SyncGroup of group {group} waits for {waited:?}, and may for {longest:?}"
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn struck(&mut self, now: Instant, kind: FaultKind, id: NodeId) {
@@ -157,6 +187,8 @@ impl Waits {
             under_way: BTreeMap::new(),
             produce: BTreeMap::new(),
             acknowledged: BTreeMap::new(),
+            syncs: BTreeMap::new(),
+            rebalances: BTreeMap::new(),
             well_from: Instant::default(),
             stopping: BTreeMap::new(),
         }

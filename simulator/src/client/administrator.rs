@@ -30,6 +30,8 @@ pub struct AdministratorOptions {
     /// Topics of its own that come and go. What happens to their records is nobody's business, since those who produce
     /// and fetch by name cannot know which of several topics of that name they have before them.
     pub own: Vec<NewTopic>,
+    /// Whether it asks for more records to be deleted than there are, now and then.
+    pub overshoots: bool,
     /// Groups to look at.
     pub groups: Vec<Str>,
 }
@@ -88,7 +90,13 @@ impl Administrator {
         if found.error_code != ErrorCode::NONE || found.offset <= 0 || self.healed {
             return;
         }
-        let before = cx.random.within(0..=found.offset as u64) as i64;
+        // Now and then more than there is, which is refused unless it has come meanwhile.
+        let beyond =
+            if self.options.overshoots && cx.random.chance(2) { cx.random.within(1..=3) as i64 } else { 0 };
+        let before = match beyond {
+            0 => cx.random.within(0..=found.offset as u64) as i64,
+            beyond => found.offset + beyond,
+        };
         let request = errand::delete_records(&place, before);
         cx.saw(Observation::RecordsDeleted { place, before });
         let version = cx.random.within(0..=2) as i16;

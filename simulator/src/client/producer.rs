@@ -36,6 +36,10 @@ pub struct ProducerOptions {
     pub linger: Duration,
     /// Whether a request has a batch of each partition that has one, or a single one.
     pub together: bool,
+    /// Each record has a key, as compacted topics demand; not before version 3.
+    pub keyed: bool,
+    /// Its clock goes in steps of so many milliseconds, so that some timestamps are met exactly.
+    pub clock_step: u64,
     /// Of Produce: 0 to 13; at least 3 for idempotent ones, and 7 with zstd.
     pub version: i16,
     /// Of InitProducerId: 0 to 5.
@@ -48,6 +52,8 @@ pub struct ProducerOptions {
 const BY_ID: i16 = 13;
 /// The first version of Produce with batches of format v2.
 const BATCHES: i16 = 3;
+/// The time of records that are sent at the beginning of the world.
+pub const FIRST_TIMESTAMP: i64 = 1_700_000_000_000;
 /// How long after an error something is tried again (`retry.backoff.ms`).
 const BACKOFF: Duration = Duration::from_millis(100);
 
@@ -150,6 +156,7 @@ impl Producer {
             true => numbers.map(|number| Value { client, number }).collect(),
             false => numbers.map(|number| Value::old(client, number)).collect(),
         };
+        let values = if self.options.keyed { self.all_keyed(values) } else { values };
         self.last_number += count;
         let sequence = match self.identity {
             Identity::Has { .. } => {
@@ -166,11 +173,21 @@ impl Producer {
             acks: self.options.acks,
             idempotent: self.options.idempotent,
         });
-        let timestamp = 1_700_000_000_000 + (cx.now.0 / 1_000_000) as i64;
+        let ms = cx.now.0 / 1_000_000;
+        let timestamp = FIRST_TIMESTAMP + (ms - ms % self.options.clock_step.max(1)) as i64;
         let not_before = cx.now + self.options.linger;
         cx.wake_in(self.options.linger);
         let batch = Batch { op, values, timestamp, sequence, on_its_way: false, not_before, doubtful: false };
         self.batches.entry(place).or_default().push_back(batch);
+    }
+
+    /// As many values, with the next numbers that have keys.
+    fn all_keyed(&mut self, values: Vec<Value>) -> Vec<Value> {
+        let (Some(first), count) = (values.first().copied(), values.len()) else { return values };
+        let all = (first.number..).map(|number| Value { number, ..first });
+        let keyed: Vec<Value> = all.filter(|value| value.key().is_some()).take(count).collect();
+        self.last_number = keyed.last().map_or(self.last_number, |last| last.number + 1);
+        keyed
     }
 
     /// Sends what is not on its way and may be.

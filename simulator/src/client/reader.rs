@@ -6,8 +6,13 @@ use kelpgate_core::protocol::Str;
 use kelpgate_core::time::Instant;
 
 use super::consumption::{Consumption, EARLIEST, FetchOptions, Position};
+use super::producer::FIRST_TIMESTAMP;
+
 use super::{Client, Context, Happening};
 use crate::history::{Observation, Place};
+
+/// Timestamps that are looked for are multiples of so many milliseconds.
+pub const CLOCK_STEP: u64 = 100;
 
 /// How a consumer reads.
 #[derive(Clone, Debug)]
@@ -19,6 +24,8 @@ pub struct ReaderOptions {
     pub start: Position,
     /// Mean time after which it reads on somewhere else, if it ever does.
     pub jumps: Option<Duration>,
+    /// Whether it reads on from a time rather than from an offset then.
+    pub by_time: bool,
     /// Whether it goes on for ever; if not, it is done when it has read all that there was when it was told to finish.
     pub endless: bool,
 }
@@ -45,7 +52,11 @@ impl Reader {
             let places: Vec<Place> = self.consumption.places().cloned().collect();
             if !places.is_empty() {
                 let place = cx.random.pick(&places).clone();
-                self.seek(cx, place, Position::Anywhere);
+                let position = match self.options.by_time {
+                    false => Position::Anywhere,
+                    true => Position::Timestamp(some_timestamp(cx)),
+                };
+                self.seek(cx, place, position);
             }
             self.jump_at = None;
         }
@@ -57,6 +68,12 @@ impl Reader {
         self.consumption.seek(&place, position);
         cx.saw(Observation::Sought { place });
     }
+}
+
+/// A time since the beginning, in steps that the clocks of some producers take.
+fn some_timestamp(cx: &mut Context<'_>) -> i64 {
+    let steps = cx.now.0 / 1_000_000 / CLOCK_STEP;
+    FIRST_TIMESTAMP + (cx.random.within(0..=steps) * CLOCK_STEP) as i64
 }
 
 impl Client for Reader {

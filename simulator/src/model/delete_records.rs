@@ -50,8 +50,18 @@ impl Asked {
                 let part = parts.find(|part| part.target.is(&topic.name, answer.partition_index));
                 let Some(part) = part else { continue };
                 let Some(found) = part.target.comparable(topics) else { continue };
-                if answer.error_code != ErrorCode::NONE {
-                    continue;
+                match answer.error_code {
+                    ErrorCode::NONE => {}
+                    ErrorCode::OFFSET_OUT_OF_RANGE
+                        if (ALL..=part.target.bounds.end).contains(&part.offset) =>
+                    {
+                        let (name, offset, end) = (&topic.name, part.offset, part.target.bounds.end);
+                        return Err(format!(
+                            "DeleteRecords of {name}-{} before {offset} is out of range, and it ended at {end}",
+                            part.target.partition
+                        ));
+                    }
+                    _ => continue,
                 }
                 let (log, low) = (found.log(answer.partition_index), answer.low_watermark);
                 if part.offset == ALL && log.may_start_at == i64::MAX {

@@ -301,9 +301,11 @@ impl Check for Model {
 
     fn ended(&mut self, _: End<'_>) -> Verdict {
         for (node, expected) in &mut self.nodes {
+            let failed = expected.trouble.disk;
             for (name, partition, kept, log) in expected.topics.logs() {
                 if kept == Kept::Whole && log.may_start_at == 0 {
-                    log.sequences_are_whole().map_err(|what| format!("{node}:{name}-{partition}: {what}"))?;
+                    log.sequences_are_whole(failed)
+                        .map_err(|what| format!("{node}:{name}-{partition}: {what}"))?;
                 }
             }
         }

@@ -159,13 +159,16 @@ impl Partition {
         Ok(())
     }
 
-    /// Nothing is missing between two batches of one producer, nor before its first.
-    pub fn sequences_are_whole(&self) -> Verdict {
+    /// Nothing is missing between two batches of one producer, nor before its first. `failed`: appends have failed; then
+    /// a batch may be the first whose elders, on their way with it, were refused. Apache Kafka takes a producer that
+    /// it does not know at any sequence too (`ProducerAppendInfo`).
+    pub fn sequences_are_whole(&self, failed: bool) -> Verdict {
         if self.anew || self.damaged {
             return Ok(());
         }
         for ((id, epoch), known) in &self.sequences {
-            let mut next = 0;
+            let first = known.first_key_value().map_or(0, |(sequence, _)| *sequence);
+            let mut next = if failed { first } else { 0 };
             for (sequence, base) in known {
                 if *sequence != next {
                     return Err(format!(
@@ -362,7 +365,18 @@ mod tests {
         assert!(partition.place(4, &one, true).is_err(), "it was sent twice, and may be there once");
         assert!(partition.place(0, &two, true).is_err(), "it comes after the other");
         assert_eq!(partition.place(4, &two, true), Ok(()));
-        assert_eq!(partition.sequences_are_whole(), Ok(()));
+        assert_eq!(partition.sequences_are_whole(false), Ok(()));
+    }
+
+    #[test]
+    fn only_where_appends_failed_may_the_first_of_a_producer_be_a_later_one() {
+        let mut partition = Partition::default();
+        let late = batch(7, 2, 2);
+        partition.sent(&batch(7, 0, 0));
+        partition.sent(&late);
+        assert_eq!(partition.place(0, &late, true), Ok(()));
+        assert!(partition.sequences_are_whole(false).is_err());
+        assert_eq!(partition.sequences_are_whole(true), Ok(()));
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub(super) enum What {
         op: Op,
         offsets: BTreeMap<Place, i64>,
     },
+    /// A commit as of an earlier generation or epoch.
+    LateCommit,
 }
 
 /// Who a member is at the moment, as commits must say.
@@ -61,6 +63,8 @@ pub(super) struct Base {
     /// What the coordinator holds, as far as this member knows.
     pub(super) committed: BTreeMap<Place, i64>,
     pub(super) commit_due: Instant,
+    /// The generation or epoch in which a late commit was last thought of.
+    pub(super) late_in: i32,
     pub(super) healed: bool,
 }
 
@@ -74,6 +78,7 @@ impl Base {
             pause_until: Instant::default(),
             committed: BTreeMap::new(),
             commit_due: Instant::default(),
+            late_in: 0,
             healed: false,
         }
     }

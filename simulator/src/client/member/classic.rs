@@ -112,7 +112,7 @@ impl Classic {
     /// Says goodbye, what was read committed first; true once it has.
     pub(super) fn leave(&mut self, base: &mut Base, cx: &mut Context<'_>) -> bool {
         match self.phase {
-            Phase::Gone => !base.is_asking(|what| matches!(what, What::Leave)),
+            Phase::Gone => !base.is_asking(|what| matches!(what, What::Leave | What::Heartbeat { .. })),
             // Static members stay away without a word (KIP-345).
             Phase::Preparing { .. } | Phase::Stable
                 if self.generation < 0 || base.options.instance.is_some() =>
@@ -148,8 +148,13 @@ impl Classic {
         let request = match self.options.leave {
             0..=2 => LeaveGroupRequest { group_id, member_id, ..Default::default() },
             _ => {
-                let member = MemberIdentity { member_id, ..Default::default() };
-                LeaveGroupRequest { group_id, members: vec![member], ..Default::default() }
+                let mut members = vec![MemberIdentity { member_id, ..Default::default() }];
+                if base.options.falls_behind {
+                    // Somebody is put out with it who is not there: that is said of that one alone.
+                    let stranger = MemberIdentity { member_id: "stranger".into(), ..Default::default() };
+                    members.insert(cx.random.below(2), stranger);
+                }
+                LeaveGroupRequest { group_id, members, ..Default::default() }
             }
         };
         base.coordinator.send(cx, What::Leave, self.options.leave, request);
@@ -225,6 +230,12 @@ impl Classic {
                 {
                     self.heard(base, cx, at, answer.error_code);
                 }
+            }
+            (What::Leave, Response::LeaveGroup(_)) if base.options.falls_behind => {
+                // The thread that heartbeats has not heard of it.
+                let request = self.heartbeat_request(base);
+                let what = What::Heartbeat { generation: -1, at: cx.now };
+                base.coordinator.send(cx, what, self.options.heartbeat, request);
             }
             (What::Leave, Response::LeaveGroup(_)) => {}
             (what, response) => panic!("{what:?} was answered with {response:?}"),
@@ -345,17 +356,21 @@ impl Classic {
         if self.heartbeat_due > cx.now {
             return cx.wake_in(self.heartbeat_due.saturating_since(cx.now));
         }
-        let request = HeartbeatRequest {
+        let request = self.heartbeat_request(base);
+        self.heartbeat_due = cx.now + self.options.heartbeat_every;
+        cx.wake_in(self.options.heartbeat_every.max(BACKOFF));
+        let what = What::Heartbeat { generation: self.generation, at: cx.now };
+        base.coordinator.send(cx, what, self.options.heartbeat, request);
+    }
+
+    fn heartbeat_request(&self, base: &Base) -> HeartbeatRequest {
+        HeartbeatRequest {
             group_id: base.options.group.clone(),
             generation_id: self.generation,
             member_id: self.id.clone(),
             group_instance_id: base.options.instance.clone(),
             ..Default::default()
-        };
-        self.heartbeat_due = cx.now + self.options.heartbeat_every;
-        cx.wake_in(self.options.heartbeat_every.max(BACKOFF));
-        let what = What::Heartbeat { generation: self.generation, at: cx.now };
-        base.coordinator.send(cx, what, self.options.heartbeat, request);
+        }
     }
 
     fn known_topics(&self, base: &Base) -> BTreeMap<Str, i32> {

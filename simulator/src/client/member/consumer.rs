@@ -36,6 +36,8 @@ pub(super) struct Consumer {
     target: BTreeMap<Uuid, Vec<i32>>,
     /// What the coordinator was told last that it owns; none: it must be told everything.
     told: Option<BTreeSet<Place>>,
+    /// A target came since: what it owns is told even if that has not changed (`LocalAssignment`'s local epoch).
+    owes_word: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +68,7 @@ impl Consumer {
             heartbeat_due: Instant::default(),
             target: BTreeMap::new(),
             told: None,
+            owes_word: false,
         }
     }
 
@@ -194,7 +197,8 @@ impl Consumer {
         }
         let owned = base.owned();
         let everything = self.told.is_none();
-        let tells = (self.told.as_ref() != Some(&owned) && self.phase == Phase::Stable) || everything;
+        let has_news = self.owes_word || self.told.as_ref() != Some(&owned);
+        let tells = (has_news && self.phase == Phase::Stable) || everything;
         let (names, regex) = match &self.options.subscription {
             Subscription::Names(names) => (Some(names.clone()), None),
             Subscription::Regex(regex) => (None, Some(regex.clone())),
@@ -240,6 +244,7 @@ impl Consumer {
         self.interval = Duration::from_millis(answer.heartbeat_interval_ms.max(1) as u64);
         if owned.is_some() {
             self.told = owned;
+            self.owes_word = false;
         }
         let going = matches!(self.phase, Phase::Going { .. } | Phase::Gone);
         if let Some(assignment) = answer.assignment {
@@ -248,6 +253,7 @@ impl Consumer {
                 .into_iter()
                 .map(|topic| (topic.topic_id, topic.partitions))
                 .collect();
+            self.owes_word = true;
             if !going {
                 self.phase = Phase::Reconciling { committed: false };
             }

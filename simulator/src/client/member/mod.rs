@@ -33,6 +33,8 @@ pub struct MemberOptions {
     pub fetch: FetchOptions,
     /// `auto.commit.interval.ms`.
     pub commit_every: Duration,
+    /// Now and then it commits once more as it was before the last rebalance, as a thread does that has fallen behind.
+    pub falls_behind: bool,
     /// Mean length of a life; none: it is there to the end.
     pub life: Option<Duration>,
     pub versions: Versions,
@@ -184,6 +186,8 @@ impl Member {
             (What::Commit { op, offsets }, Response::OffsetCommit(answer)) => {
                 self.base.committed(cx, op, offsets, answer);
             }
+            // It is refused, or was allowed (KIP-1251); what follows from a rebalance is heard by heartbeats.
+            (What::LateCommit, Response::OffsetCommit(_)) => {}
             (what, response) => match &mut self.protocol {
                 Protocol::Classic(classic) => classic.answered(&mut self.base, cx, what, response),
                 Protocol::Consumer(consumer) => consumer.answered(&mut self.base, cx, what, response),
@@ -219,6 +223,7 @@ impl Member {
         if let Some(standing) = standing {
             self.base.ask_offsets(cx, &standing);
             self.base.commit_now_and_then(cx, &standing);
+            self.base.commit_late(cx, &standing);
         }
     }
 }

@@ -150,8 +150,40 @@ impl Base {
         {
             return;
         }
+        let request = self.commit_request(standing, &offsets);
+        let op = cx.op();
+        cx.saw(Observation::Commit {
+            op,
+            who: self.who(cx, &standing.id),
+            epoch: standing.epoch,
+            offsets: offsets.iter().map(|(place, offset)| (place.clone(), *offset)).collect(),
+        });
+        self.coordinator.send(cx, What::Commit { op, offsets }, version, request);
+    }
+
+    /// Once after some rebalances, what is not committed is committed as of the generation or epoch before.
+    pub(super) fn commit_late(&mut self, cx: &mut Context<'_>, standing: &Standing) {
+        if !self.options.falls_behind || self.healed || self.late_in == standing.epoch {
+            return;
+        }
+        let mut offsets = self.uncommitted();
+        let version = self.options.versions.commit;
+        offsets.retain(|place, _| version < BY_ID || self.consumption.topics().id(&place.topic).is_some());
+        if offsets.is_empty() {
+            return;
+        }
+        self.late_in = standing.epoch;
+        let before = Standing { epoch: standing.epoch - 1, ..standing.clone() };
+        // An earlier generation than the first is that of nobody.
+        if before.epoch > 0 {
+            let request = self.commit_request(&before, &offsets);
+            self.coordinator.send(cx, What::LateCommit, version, request);
+        }
+    }
+
+    fn commit_request(&self, standing: &Standing, offsets: &BTreeMap<Place, i64>) -> OffsetCommitRequest {
         let mut topics: BTreeMap<Str, Vec<OffsetCommitRequestPartition>> = BTreeMap::new();
-        for (place, offset) in &offsets {
+        for (place, offset) in offsets {
             topics.entry(place.topic.clone()).or_default().push(OffsetCommitRequestPartition {
                 partition_index: place.partition,
                 committed_offset: *offset,
@@ -165,22 +197,14 @@ impl Base {
             partitions,
             ..Default::default()
         });
-        let request = OffsetCommitRequest {
+        OffsetCommitRequest {
             group_id: self.options.group.clone(),
             generation_id_or_member_epoch: standing.epoch,
             member_id: standing.id.clone(),
             group_instance_id: self.options.instance.clone(),
             topics: topics.collect(),
             ..Default::default()
-        };
-        let op = cx.op();
-        cx.saw(Observation::Commit {
-            op,
-            who: self.who(cx, &standing.id),
-            epoch: standing.epoch,
-            offsets: offsets.iter().map(|(place, offset)| (place.clone(), *offset)).collect(),
-        });
-        self.coordinator.send(cx, What::Commit { op, offsets }, version, request);
+        }
     }
 
     pub(super) fn committed(
