@@ -343,6 +343,40 @@ fn topics_come_on_demand_and_go() {
 }
 
 #[test]
+fn a_topic_is_deleted_while_its_records_are_on_their_way() {
+    let mut world = World::new(3);
+    let (conn, administrator) = (world.connect(1), world.connect(1));
+    create(&mut world, conn, "t", 6);
+    // Some partitions are open; others are being opened when their topic goes.
+    for partition in 0..3 {
+        produce(&mut world, conn, "t", partition, &["first"]);
+    }
+    world.engine_answers = false;
+    for partition in 0..6 {
+        world.send(conn, 9, produce_request("t", partition, batch(&["x"]), -1));
+    }
+    let request =
+        DeleteTopicsRequest { topic_names: vec!["t".into()], timeout_ms: 1000, ..Default::default() };
+    world.send(administrator, 5, request);
+    // Shard 0 has the catalogue: its engine answers first.
+    while world.let_go(0) {
+        world.settle();
+    }
+    for _ in 0..6 {
+        let error = produced(world.receive(conn)).error_code;
+        assert!([ErrorCode::NONE, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION].contains(&error), "{error}");
+    }
+    world.engine_answers = true;
+    while world.let_go(1) || world.let_go(2) {
+        world.settle();
+    }
+    let Some(Response::DeleteTopics(response)) = world.receive(administrator) else { panic!() };
+    assert_eq!(response.responses[0].error_code, ErrorCode::NONE);
+    create(&mut world, conn, "t", 6);
+    assert_eq!(produce(&mut world, conn, "t", 4, &["a"]), 0, "made anew, it is empty");
+}
+
+#[test]
 fn the_catalogue_survives_a_restart() {
     let mut world = World::new(2);
     let conn = world.connect(1);

@@ -124,7 +124,9 @@ fn share_connections(plan: &mut Plan, random: &mut Random) {
             ClientPlan::Member(options) if !alone && is_new(options) => Some(options.clone()),
             _ => None,
         };
-        match joins.and_then(|options| Some((together(&mut shared.last_mut()?.plan)?, options))) {
+        let joins = joins
+            .and_then(|options| Some((together(&mut shared.last_mut()?.plan, &options.group)?, options)));
+        match joins {
             Some((members, options)) => members.push(options),
             None => shared.push(guest),
         }
@@ -132,15 +134,17 @@ fn share_connections(plan: &mut Plan, random: &mut Random) {
     plan.clients = shared;
 }
 
-/// The members of a client that others can join.
-fn together(plan: &mut ClientPlan) -> Option<&mut Vec<MemberOptions>> {
+/// The members of a client that others of that group can join. Those of several groups would read partitions that are
+/// the same to who looks at their client.
+fn together<'p>(plan: &'p mut ClientPlan, group: &Str) -> Option<&'p mut Vec<MemberOptions>> {
     if let ClientPlan::Member(options) = plan
         && is_new(options)
+        && options.group == *group
     {
         *plan = ClientPlan::Together(vec![options.clone()]);
     }
     match plan {
-        ClientPlan::Together(members) => Some(members),
+        ClientPlan::Together(members) if members.iter().all(|one| one.group == *group) => Some(members),
         _ => None,
     }
 }

@@ -42,6 +42,10 @@ struct Member {
     owns: BTreeMap<(Uuid, i32), i32>,
     /// What it was told last to have.
     target: Given,
+    /// What the coordinator may hold for it, given to it or not given up, since this epoch at the earliest.
+    held: BTreeMap<(Uuid, i32), i32>,
+    /// A heartbeat has had no answer since the last one that had: what it was given may be older than that says.
+    lost: bool,
     /// When the last heartbeat was sent that was taken.
     alive: Instant,
     /// How long it may take to give up partitions.
@@ -81,6 +85,8 @@ impl Member {
             epoch: 0,
             owns: BTreeMap::new(),
             target: Given::new(),
+            held: BTreeMap::new(),
+            lost: false,
             alive: now,
             rebalance: rebalance.unwrap_or(SESSION),
             owes_since: None,
@@ -100,16 +106,16 @@ impl Member {
 }
 
 impl Member {
-    /// Whether it had all that it commits at that epoch, and has it still (KIP-1251). Topics that go by name are taken
-    /// for any.
+    /// Whether it may have had all that it commits at that epoch, and have it still (KIP-1251). Topics that go by name
+    /// are taken for any.
     fn had_all(&self, epoch: i32, commit: &OffsetCommitRequest) -> bool {
         let mut parts = commit
             .topics
             .iter()
             .flat_map(|topic| topic.partitions.iter().map(|one| (topic.topic_id, one.partition_index)));
         parts.all(|(topic, partition)| match topic {
-            Uuid::ZERO => self.owns.values().any(|since| *since <= epoch),
-            topic => self.owns.get(&(topic, partition)).is_some_and(|since| *since <= epoch),
+            Uuid::ZERO => self.held.values().any(|since| *since <= epoch),
+            topic => self.held.get(&(topic, partition)).is_some_and(|since| *since <= epoch),
         })
     }
 }
@@ -171,6 +177,12 @@ impl Check for Epochs {
     }
 
     fn lost(&mut self, _: Seen, link: LinkId) {
+        for (_, asked) in self.under_way.iter().filter(|((of, _), _)| *of == link) {
+            let members = self.groups.get_mut(&asked.group);
+            if let Some(member) = members.and_then(|members| members.get_mut(&asked.member)) {
+                member.lost = true;
+            }
+        }
         self.under_way.retain(|(of, _), _| *of != link);
     }
 
@@ -205,6 +217,7 @@ impl Epochs {
         }
         if beat.member_epoch <= 0 {
             member.owns.clear();
+            member.lost = true;
         }
         if beat.member_epoch == 0 {
             (member.epoch, member.gone) = (0, false);
@@ -212,6 +225,8 @@ impl Epochs {
         if let Some(owned) = &beat.topic_partitions {
             let owned = flat(owned);
             member.owns.retain(|one, _| owned.contains(one));
+            let Member { held, target, .. } = member;
+            held.retain(|one, _| owned.contains(one) || target.contains(one));
         }
     }
 
@@ -254,13 +269,18 @@ impl Epochs {
             let (old, new) = (member.epoch, answer.member_epoch);
             return Err(format!("{name} had epoch {old} and has {new}"));
         }
-        member.epoch = answer.member_epoch;
+        let before = std::mem::replace(&mut member.epoch, answer.member_epoch);
         member.alive = member.alive.max(asked.at);
         member.gone = false;
         if let Some(assignment) = &answer.assignment {
             member.target = flat(&assignment.topic_partitions);
         }
-        if member.owns.keys().all(|one| member.target.contains(one)) {
+        let since = if member.lost { before } else { answer.member_epoch };
+        for one in &member.target {
+            member.held.entry(*one).or_insert(since);
+        }
+        member.lost = false;
+        if member.held.keys().all(|one| member.target.contains(one)) {
             member.owes_since = None;
         }
         if answer.assignment.is_none() {

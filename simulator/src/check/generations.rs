@@ -99,6 +99,13 @@ impl Group {
         self.left.retain(|_, generation| *generation < newest);
     }
 
+    /// Whether nobody else was there, and a generation of that number is led by another.
+    fn begins_anew(&self, now: Instant, member: &Str, answer: &JoinGroupResponse) -> bool {
+        let known = self.generations.get(&answer.generation_id).and_then(|known| known.leader.as_ref());
+        let is_same = known == Some(&answer.leader) && answer.generation_id == self.newest();
+        !is_same && !self.has_another(member, now)
+    }
+
     /// Whether another member was heard of so lately that the group cannot have been empty since.
     fn has_another(&self, member: &Str, now: Instant) -> bool {
         self.alive.iter().any(|(other, at)| {
@@ -177,9 +184,9 @@ impl Check for Generations {
                 if let Some(instance) = instance {
                     group.instances.insert(answer.member_id.detach(), instance.clone());
                 }
-                let goes_back = answer.error_code == ErrorCode::NONE && answer.generation_id < asked.newest;
-                if goes_back && !group.has_another(member, seen.now) {
-                    // It was empty for a moment, and begins anew.
+                let goes_back = answer.error_code == ErrorCode::NONE && answer.generation_id <= asked.newest;
+                if goes_back && group.begins_anew(seen.now, member, answer) {
+                    // It was empty for a moment, and was forgotten.
                     group.generations.clear();
                 }
                 let newest = asked.newest.min(group.newest());
@@ -328,6 +335,11 @@ impl Group {
         let generation = answer.generation_id;
         if generation < newest {
             return Err(format!("{member} joined generation {generation}; {newest} had been told before"));
+        }
+        for one in &answer.members {
+            if let Some(instance) = &one.group_instance_id {
+                self.instances.insert(one.member_id.detach(), instance.detach());
+            }
         }
         let known = self.generations.entry(generation).or_default();
         known.told = true;

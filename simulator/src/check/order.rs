@@ -24,6 +24,8 @@ pub struct Order {
     acknowledged: BTreeMap<(ClientId, Place), BTreeMap<Op, i64>>,
     /// Produce requests of plain producers.
     asked: BTreeSet<(LinkId, i32)>,
+    /// Topics that come and go: offsets begin anew.
+    fleeting: BTreeSet<Str>,
     /// The last base offset told on a connection.
     last: BTreeMap<(LinkId, Str, Uuid, i32), i64>,
 }
@@ -57,7 +59,7 @@ impl Check for Order {
             Observation::TopicDeleted { node, topic } => {
                 let of = |place: &Place| place.is_of(*node, topic);
                 self.acknowledged.retain(|(_, place), _| !of(place));
-                self.last.retain(|(_, other, ..), _| other != topic);
+                self.fleeting.insert(topic.clone());
                 Ok(())
             }
             _ => Ok(()),
@@ -80,7 +82,7 @@ impl Check for Order {
         if !self.asked.remove(&(link, sent.correlation_id)) {
             return Ok(());
         }
-        for topic in &answer.responses {
+        for topic in answer.responses.iter().filter(|topic| !self.fleeting.contains(&topic.name)) {
             for one in topic.partition_responses.iter().filter(|one| one.error_code == ErrorCode::NONE) {
                 let key = (link, topic.name.detach(), topic.topic_id, one.index);
                 if let Some(before) = self.last.insert(key, one.base_offset)

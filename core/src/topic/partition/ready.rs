@@ -130,7 +130,7 @@ impl Ready {
         }
         while self.in_flight.front().is_some_and(|append| append.stored) {
             let Some(append) = self.in_flight.pop_front() else { break };
-            self.high_watermark = self.high_watermark.max(append.last_offset + 1);
+            self.high_watermark = append.last_offset + 1;
             self.state.producers.settle(self.high_watermark);
             for (asker, produced) in append.askers {
                 owner.tell(asker, Answer::Partition(PartitionAnswer::Produced(Ok(produced))));
@@ -278,7 +278,7 @@ impl Ready {
     }
 }
 
-/// Answers that need nothing of the partition's state, so they can go out while it is being opened again.
+/// Answers that need nothing of the partition's state, so they can go out while it is being opened again, or is gone.
 pub fn answer_without_state(owner: &mut Owner<'_>, wait: Wait, outcome: Result<StorageReply, StorageError>) {
     match wait {
         Wait::Collect(asker) => fetch::collected(owner, asker, outcome),
@@ -297,9 +297,9 @@ pub fn answer_without_state(owner: &mut Owner<'_>, wait: Wait, outcome: Result<S
                 owner.note(Level::Warn, alloc::format!("no snapshot at offset {offset}: {error}"));
             }
         }
-        Wait::Append { .. } | Wait::Open | Wait::Replay { .. } => {
-            unreachable!("a log is opened again only when no append is under way")
-        }
+        // The topic was deleted meanwhile, and whoever waited was told then; while a log is being opened again, no append is
+        // under way.
+        Wait::Append { .. } | Wait::Open | Wait::Replay { .. } => {}
     }
 }
 
