@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use kelpgate_core::connection::BEGUN_PER_TURN;
-use kelpgate_core::ids::LogId;
+use kelpgate_core::ids::{LogId, Ticket};
 use kelpgate_core::machine::CloseReason;
 use kelpgate_core::protocol::api_versions::ApiVersionsRequest;
 use kelpgate_core::protocol::create_topics::{CreatableTopic, CreateTopicsRequest};
@@ -24,7 +24,7 @@ use kelpgate_core::protocol::wire::Records;
 use kelpgate_core::protocol::{ErrorCode, Response};
 use kelpgate_core::record::compact::emptied;
 use kelpgate_core::record::{Batch, Batches};
-use kelpgate_core::storage::StorageError;
+use kelpgate_core::storage::{StorageCommand, StorageError};
 use support::{World, batch, batch_from};
 
 type Conn = kelpgate_core::ids::ConnId;
@@ -238,6 +238,27 @@ fn a_partition_that_could_not_be_opened_is_tried_again() {
     assert_eq!(produced(world.receive(conn)).error_code, ErrorCode::KAFKA_STORAGE_ERROR);
     world.engine(0).fail_opens = None;
     assert_eq!(produce(&mut world, conn, "t", 0, &["a"]), 0);
+}
+
+#[test]
+fn records_may_go_while_their_partition_is_being_opened() {
+    let mut world = World::new(1);
+    let conn = world.connect(0);
+    create(&mut world, conn, "t", 1);
+    produce(&mut world, conn, "t", 0, &["a", "b", "c"]);
+    let log = LogId { topic: world.topic_id(conn, "t"), partition: 0 };
+    let mut world = World::with(1, &[], world.into_engines());
+    let conn = world.connect(0);
+    world.engine_answers = false;
+    world.send(conn, 12, fetch_request("t", &[(0, 0)], 1, 0));
+    assert!(world.let_go(0), "the log is opened");
+    // Retention comes before the batches are read back.
+    world.engine(0).submit(Ticket(u64::MAX), StorageCommand::Trim { log, start: 3 });
+    world.engine(0).answer();
+    world.engine_answers = true;
+    world.settle();
+    assert_eq!(batches(world.receive(conn)), [(0, ErrorCode::OFFSET_OUT_OF_RANGE, vec![])]);
+    assert_eq!(produce(&mut world, conn, "t", 0, &["d"]), 3);
 }
 
 #[test]

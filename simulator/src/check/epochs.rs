@@ -44,7 +44,8 @@ struct Member {
     target: Given,
     /// What the coordinator may hold for it, given to it or not given up, since this epoch at the earliest.
     held: BTreeMap<(Uuid, i32), i32>,
-    /// A heartbeat has had no answer since the last one that had: what it was given may be older than that says.
+    /// It has just come, maybe in the place of its former self, or a heartbeat has had no answer: what it is given may be
+    /// older than the next answer says.
     lost: bool,
     /// When the last heartbeat was sent that was taken.
     alive: Instant,
@@ -86,7 +87,7 @@ impl Member {
             owns: BTreeMap::new(),
             target: Given::new(),
             held: BTreeMap::new(),
-            lost: false,
+            lost: true,
             alive: now,
             rebalance: rebalance.unwrap_or(SESSION),
             owes_since: None,

@@ -99,11 +99,13 @@ impl Group {
         self.left.retain(|_, generation| *generation < newest);
     }
 
-    /// Whether nobody else was there, and a generation of that number is led by another.
-    fn begins_anew(&self, now: Instant, member: &Str, answer: &JoinGroupResponse) -> bool {
-        let known = self.generations.get(&answer.generation_id).and_then(|known| known.leader.as_ref());
-        let is_same = known == Some(&answer.leader) && answer.generation_id == self.newest();
-        !is_same && !self.has_another(member, now)
+    /// Whether nobody else was there, and this is an earlier generation than was known, or one of that number led by
+    /// another. Static leaders go by other names when they start anew.
+    fn begins_anew(&self, newest: i32, now: Instant, member: &Str, answer: &JoinGroupResponse) -> bool {
+        let is_another = self.generations.get(&answer.generation_id).is_some_and(|known| {
+            !known.has_static && known.leader.as_ref().is_some_and(|leader| *leader != answer.leader)
+        });
+        (answer.generation_id < newest || is_another) && !self.has_another(member, now)
     }
 
     /// Whether another member was heard of so lately that the group cannot have been empty since.
@@ -184,8 +186,8 @@ impl Check for Generations {
                 if let Some(instance) = instance {
                     group.instances.insert(answer.member_id.detach(), instance.clone());
                 }
-                let goes_back = answer.error_code == ErrorCode::NONE && answer.generation_id <= asked.newest;
-                if goes_back && group.begins_anew(seen.now, member, answer) {
+                let joined = answer.error_code == ErrorCode::NONE;
+                if joined && group.begins_anew(asked.newest, seen.now, member, answer) {
                     // It was empty for a moment, and was forgotten.
                     group.generations.clear();
                 }

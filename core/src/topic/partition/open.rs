@@ -22,6 +22,9 @@ const PRODUCERS_MAX: usize = 10_000;
 impl Partition {
     pub(super) fn opened(&mut self, owner: &mut Owner<'_>, outcome: Result<StorageReply, StorageError>) {
         match outcome {
+            Ok(StorageReply::Opened(opened)) if self.has_read_nothing_since(opened.start) => {
+                self.fence(owner, &format!("nothing is stored from offset {} on", opened.start));
+            }
             Ok(StorageReply::Opened(opened)) => {
                 let (ready, from) = self.restore(owner, opened);
                 self.replay_from(owner, ready, from);
@@ -29,6 +32,12 @@ impl Partition {
             Ok(other) => panic!("an open was answered with {other:?}"),
             Err(error) => self.close_for_now(owner, &error),
         }
+    }
+
+    /// Whether a read while opening brought nothing, although the log started there already. Forgets that read.
+    fn has_read_nothing_since(&mut self, start: i64) -> bool {
+        let Phase::Opening { replay, .. } = &mut self.phase else { return false };
+        replay.take().is_some_and(|before| start <= before.start)
     }
 
     /// The state as of the newest snapshot, and the offset from which batches must be read back.
@@ -99,6 +108,11 @@ impl Partition {
         let Phase::Opening { replay, .. } = &mut self.phase else { return };
         let Some(mut ready) = replay.take() else { return };
         match outcome {
+            // Retention took all that was to be read: the engine says where the log starts now.
+            Ok(StorageReply::Read(pieces)) if pieces.is_empty() => {
+                *replay = Some(ready);
+                self.ask_to_open(owner);
+            }
             Ok(StorageReply::Read(pieces)) => match ready.replay(owner, pieces) {
                 Some(next) if next > from => self.replay_from(owner, ready, next),
                 _ => self.fence(owner, &format!("batches from offset {from} cannot be understood")),
