@@ -100,10 +100,12 @@ impl Group {
     }
 
     /// Whether nobody else was there, and this is an earlier generation than was known, or one of that number led by
-    /// another. Static leaders go by other names when they start anew.
+    /// another, which brings a member that was none. Static leaders go by other names when they start anew.
     fn begins_anew(&self, newest: i32, now: Instant, member: &Str, answer: &JoinGroupResponse) -> bool {
         let is_another = self.generations.get(&answer.generation_id).is_some_and(|known| {
-            !known.has_static && known.leader.as_ref().is_some_and(|leader| *leader != answer.leader)
+            let stranger = known.members.as_ref().is_some_and(|members| !members.contains(&answer.member_id));
+            let leader = known.leader.as_ref();
+            !known.has_static && stranger && leader.is_some_and(|leader| *leader != answer.leader)
         });
         (answer.generation_id < newest || is_another) && !self.has_another(member, now)
     }
