@@ -205,6 +205,7 @@ fn administrators_and_those_who_mean_no_good_disturb_nobody() {
                 pause: Duration::from_millis(20),
                 used: vec![(TOPIC, 3)],
                 own: vec![own],
+                overshoots: false,
                 groups: vec!["g".into()],
             })),
             Box::new(Hostile::new(HostileOptions {
