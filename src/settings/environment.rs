@@ -33,10 +33,10 @@ fn property(variable: &str) -> Option<&'static str> {
     names.into_iter().find(|name| self::variable(name) == variable)
 }
 
-/// The variable of a property: in capitals, with `_` for `.`, and without naming us twice.
+/// The variable of a property or short name: in capitals, with `_` for `.` and `-`, and without naming us twice.
 pub(crate) fn variable(name: &str) -> String {
     let name = name.strip_prefix("kelpgate.").unwrap_or(name);
-    format!("{PREFIX}{}", name.to_uppercase().replace('.', "_"))
+    format!("{PREFIX}{}", name.to_uppercase().replace(['.', '-'], "_"))
 }
 
 #[cfg(test)]
