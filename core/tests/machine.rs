@@ -363,34 +363,6 @@ fn topics_come_on_demand_and_go() {
     }
 }
 
-/// The engine's answer finds nobody any more: whoever waited was told when the topic went.
-#[test]
-fn a_topic_may_go_while_appends_to_it_are_under_way() {
-    let mut world = World::new(2);
-    let conn = world.connect(0);
-    create(&mut world, conn, "t", 4);
-    (0..4).for_each(|partition| assert_eq!(produce(&mut world, conn, "t", partition, &["a"]), 0));
-    world.engine_answers = false;
-    let producers: Vec<Conn> = (0..4).map(|_| world.connect(1)).collect();
-    for (partition, producer) in (0..).zip(&producers) {
-        world.send(*producer, 9, produce_request("t", partition, batch(&["b"]), -1));
-    }
-    let request =
-        DeleteTopicsRequest { topic_names: vec!["t".into()], timeout_ms: 1000, ..Default::default() };
-    world.send(conn, 5, request);
-    // The catalogue is the first shard's.
-    while world.let_go(0) {
-        world.settle();
-    }
-    world.engine_answers = true;
-    world.settle();
-    let Some(Response::DeleteTopics(response)) = world.receive(conn) else { panic!() };
-    assert_eq!(response.responses[0].error_code, ErrorCode::NONE);
-    let codes: Vec<ErrorCode> =
-        producers.iter().map(|producer| produced(world.receive(*producer)).error_code).collect();
-    assert!(codes.contains(&ErrorCode::UNKNOWN_TOPIC_OR_PARTITION), "{codes:?}");
-}
-
 #[test]
 fn a_topic_is_deleted_while_its_records_are_on_their_way() {
     let mut world = World::new(3);

@@ -77,6 +77,8 @@ impl Load {
 
 /// Kafka's defaults, but for how long a fetch waits.
 fn member(classic: bool, max_wait: Duration) -> MemberOptions {
+    // A leader that came before the topic learns of it then.
+    let metadata_age = Duration::from_secs(20);
     let protocol = match classic {
         true => ProtocolOptions::Classic(ClassicOptions {
             topics: vec!["t0".into()],
@@ -100,7 +102,7 @@ fn member(classic: bool, max_wait: Duration) -> MemberOptions {
         protocol,
         instance: None,
         rebalance_timeout: Duration::from_secs(300),
-        fetch: FetchOptions { max_wait, epochs: false, ..FetchOptions::default() },
+        fetch: FetchOptions { max_wait, metadata_age, epochs: false, ..FetchOptions::default() },
         commit_every: Duration::from_secs(5),
         falls_behind: false,
         life: None,

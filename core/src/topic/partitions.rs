@@ -64,16 +64,7 @@ impl Partitions {
     ) {
         match self.open.get_mut(&log) {
             Some(partition) => partition.stored(owner, wait, outcome),
-            // Its topic was deleted meanwhile.
-            None => match wait {
-                // Whoever waited for these was told then.
-                Wait::Append { .. } | Wait::Open | Wait::Replay { .. } => {}
-                Wait::Collect(_)
-                | Wait::FindTime { .. }
-                | Wait::FindMaxTime { .. }
-                | Wait::Trim { .. }
-                | Wait::Snapshot { .. } => super::partition::answer_without_state(owner, wait, outcome),
-            },
+            None => super::partition::answer_without_state(owner, wait, outcome),
         }
     }
 
