@@ -30,6 +30,8 @@ use crate::wal::Wal;
 pub(crate) enum Op {
     /// A write-ahead file.
     Group(u64),
+    /// A write-ahead file that is not needed.
+    WalRemoved(u64),
     /// What predecessors left in the write-ahead.
     WalLoad,
     Topic(String),
@@ -170,6 +172,7 @@ impl SmqEngine {
         let Some(op) = self.ops.remove(&ticket) else { return };
         match op {
             Op::Group(number) => self.group_written(now, number, outcome.map(drop), out),
+            Op::WalRemoved(number) => self.wal_removed(now, number, outcome.map(drop)),
             Op::WalLoad => self.wal_loaded(now, outcome, out),
             Op::Topic(topic) => self.topic_told(now, &topic, outcome, out),
             Op::StreamOpened(log, stream) => self.stream_opened(now, log, stream, outcome.map(drop), out),
@@ -302,6 +305,7 @@ impl SmqEngine {
         self.ops.values().any(|op| match op {
             Op::Saved(log) | Op::Part(log) | Op::Snapshot { log, .. } => *log == id,
             Op::Group(_)
+            | Op::WalRemoved(_)
             | Op::WalLoad
             | Op::Topic(_)
             | Op::StreamOpened(..)

@@ -222,10 +222,22 @@ impl SmqEngine {
             && (at <= now.mono || self.wal.settled_bytes > self.config.linger_bytes)
         {
             self.wal.settled.pop_front();
-            let Some(file) = self.wal.files.remove(&number) else { continue };
+            let Some(file) = self.wal.files.get(&number) else { continue };
             self.wal.settled_bytes = self.wal.settled_bytes.saturating_sub(file.bytes);
-            let what = "removing a write-ahead file";
-            self.rpc(Op::Tidy { what }, RpcCommand::Delete { path: file.path }, out);
+            let path = file.path.clone();
+            self.rpc(Op::WalRemoved(number), RpcCommand::Delete { path }, out);
+        }
+    }
+
+    /// A file is gone; if not, that is tried again after as long.
+    pub(crate) fn wal_removed(&mut self, now: Now, number: u64, outcome: Result<(), RpcError>) {
+        if outcome.is_ok() {
+            self.wal.files.remove(&number);
+        } else if let Some(file) = self.wal.files.get(&number) {
+            self.wal.settled_bytes += file.bytes;
+            let at = now.mono + self.config.linger;
+            self.wal.settled.push_back((at, number));
+            self.timers.set(at, Due::Linger);
         }
     }
 }

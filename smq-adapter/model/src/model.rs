@@ -95,7 +95,8 @@ impl Model {
     /// When something happens next.
     pub fn next_deadline(&self) -> Option<Instant> {
         let event = self.events.first_key_value().map(|((at, _), _)| *at);
-        event.into_iter().chain(self.broker.next_flush()).min()
+        let flush = self.broker.next_flush().filter(|_| self.filer_running);
+        event.into_iter().chain(flush).min()
     }
 
     fn flush_until(&mut self, now: Instant) {

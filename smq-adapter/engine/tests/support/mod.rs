@@ -31,6 +31,7 @@ pub struct World {
     /// The name that logs are opened under.
     pub topic: String,
     pub partitions: i32,
+    idle_turns: u32,
     out: SmqOutbox,
     last: u64,
     replies: BTreeMap<Ticket, Outcome>,
@@ -89,6 +90,7 @@ impl World {
             notes: Vec::new(),
             topic: "topic".into(),
             partitions: 3,
+            idle_turns: 0,
             out: SmqOutbox::default(),
             last: 0,
             replies: BTreeMap::new(),
@@ -134,7 +136,15 @@ impl World {
     /// Moves to the next moment at which something happens, `until` at the latest.
     pub fn step(&mut self, until: Instant) {
         let next = self.model.next_deadline().into_iter().chain(self.engine.next_deadline()).min();
+        let before = self.now;
         self.now = next.unwrap_or(until).clamp(self.now, until);
+        self.idle_turns = if self.now == before { self.idle_turns + 1 } else { 0 };
+        let (model, engine) = (self.model.next_deadline(), self.engine.next_deadline());
+        assert!(
+            self.idle_turns < 10_000,
+            "time stands still at {before:?}: {model:?}, {engine:?}; {:?}",
+            self.notes
+        );
         self.turn();
     }
 
