@@ -47,7 +47,7 @@ impl Chaos {
             seed,
             power_lost: false,
         };
-        if seed % 3 == 0 {
+        if seed.is_multiple_of(3) {
             chaos.world.topic = "_internal".into();
         }
         chaos
