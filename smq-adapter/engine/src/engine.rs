@@ -34,6 +34,8 @@ pub(crate) enum Op {
     WalRemoved(u64),
     /// What predecessors left in the write-ahead.
     WalLoad,
+    /// One of the files there.
+    WalRead(u64),
     Topic(String),
     StreamOpened(LogId, StreamId),
     /// The message that ends below this offset.
@@ -174,6 +176,7 @@ impl SmqEngine {
             Op::Group(number) => self.group_written(now, number, outcome.map(drop), out),
             Op::WalRemoved(number) => self.wal_removed(now, number, outcome.map(drop)),
             Op::WalLoad => self.wal_loaded(now, outcome, out),
+            Op::WalRead(number) => self.old_file_read(now, number, outcome, out),
             Op::Topic(topic) => self.topic_told(now, &topic, outcome, out),
             Op::StreamOpened(log, stream) => self.stream_opened(now, log, stream, outcome.map(drop), out),
             Op::Published { log, stream, end, bytes } => {
@@ -307,6 +310,7 @@ impl SmqEngine {
             Op::Group(_)
             | Op::WalRemoved(_)
             | Op::WalLoad
+            | Op::WalRead(_)
             | Op::Topic(_)
             | Op::StreamOpened(..)
             | Op::Published { .. }

@@ -33,6 +33,14 @@ pub fn wal_owner(config: &SmqConfig) -> String {
     format!("{}.{}-of-{}", config.gateway, config.shard, config.shards)
 }
 
+/// Whether a folder in [`wal_root`] is that of another one of as many shards: it has nothing of our logs.
+pub fn is_of_another_shard(config: &SmqConfig, name: &str) -> bool {
+    let place = name.rsplit_once('.').and_then(|(_, place)| place.split_once("-of-"));
+    place.is_some_and(|(shard, shards)| {
+        shards.parse() == Ok(config.shards) && shard.parse().is_ok_and(|shard: u16| shard != config.shard.0)
+    })
+}
+
 /// Name of a write-ahead file: names are in the order of numbers.
 pub fn wal_name(sequence: u64) -> String {
     format!("{sequence:020}")

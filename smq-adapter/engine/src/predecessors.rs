@@ -23,6 +23,10 @@ use crate::wal_file;
 /// Logs that are opened at a time because the write-ahead has something of them.
 const ADOPTED_AT_A_TIME: usize = 4;
 
+/// Files that are read at a time, and of how many bytes at most, unless one is larger. There can be thousands of small ones.
+const READ_AT_A_TIME: usize = 32;
+const READ_BYTES: u64 = 16 << 20;
+
 /// Where the reading of old write-ahead files is.
 #[derive(Debug, Default)]
 pub(crate) struct Loading {
@@ -32,6 +36,9 @@ pub(crate) struct Loading {
     folders: VecDeque<String>,
     /// Files to be read, and how large they are.
     files: VecDeque<(String, u64)>,
+    /// Files that are being read, by their numbers here, and their bytes together.
+    reading: BTreeMap<u64, (String, u64)>,
+    reading_bytes: u64,
     /// Which files have something of a log, and up to which offset.
     runs: BTreeMap<LogId, Vec<(u64, i64)>>,
     /// Logs to be opened although nobody asked.
@@ -80,10 +87,7 @@ impl SmqEngine {
             Stage::Listing { folder, after } => {
                 RpcCommand::List { folder: folder.clone(), after: after.clone(), limit: PAGE }
             }
-            Stage::Reading => match self.wal.loading.files.front() {
-                Some((path, size)) => RpcCommand::Get { path: path.clone(), from: 0, len: *size },
-                None => return,
-            },
+            Stage::Reading => return self.read_files(out),
             Stage::Done => return,
         };
         self.rpc(Op::WalLoad, command, out);
@@ -101,7 +105,10 @@ impl SmqEngine {
         match (&mut loading.stage, outcome) {
             (Stage::Owners, Ok(RpcReply::Listed(owners))) => {
                 let root = paths::wal_root(&self.config);
-                let folders = owners.iter().filter(|owner| owner.folder);
+                let config = &self.config;
+                let folders = owners
+                    .iter()
+                    .filter(|owner| owner.folder && !paths::is_of_another_shard(config, &owner.name));
                 loading.folders = folders.map(|owner| format!("{root}/{}", owner.name)).collect();
                 self.next_folder(now, out);
             }
@@ -114,11 +121,47 @@ impl SmqEngine {
                 self.take_files(&folder, &entries);
                 if full { self.load_wal(out) } else { self.next_folder(now, out) }
             }
-            (Stage::Reading, Ok(RpcReply::Content { bytes, .. })) => self.take_content(now, &bytes, out),
-            (Stage::Reading, Err(RpcError::NotFound)) => self.take_content(now, &Bytes::new(), out),
             (_, Ok(other)) => self.load_failed(now, &unexpected(&other), out),
             (_, Err(error)) => self.load_failed(now, &error, out),
         }
+    }
+
+    fn read_files(&mut self, out: &mut SmqOutbox) {
+        while self.wal.loading.reading.len() < READ_AT_A_TIME
+            && (self.wal.loading.reading.is_empty() || self.wal.loading.reading_bytes < READ_BYTES)
+            && let Some((path, bytes)) = self.wal.loading.files.pop_front()
+        {
+            let number = self.wal.next;
+            self.wal.next += 1;
+            self.wal.loading.reading_bytes += bytes;
+            self.wal.loading.reading.insert(number, (path.clone(), bytes));
+            self.rpc(Op::WalRead(number), RpcCommand::Get { path, from: 0, len: bytes }, out);
+        }
+    }
+
+    pub(crate) fn old_file_read(
+        &mut self,
+        now: Now,
+        number: u64,
+        outcome: Result<RpcReply, RpcError>,
+        out: &mut SmqOutbox,
+    ) {
+        let loading = &mut self.wal.loading;
+        let Some((path, bytes)) = loading.reading.remove(&number) else { return };
+        loading.reading_bytes = loading.reading_bytes.saturating_sub(bytes);
+        let content = match outcome {
+            Ok(RpcReply::Content { bytes, .. }) => bytes,
+            Err(RpcError::NotFound) => Bytes::new(),
+            failed => {
+                loading.files.push_front((path, bytes));
+                return match failed {
+                    Ok(other) => self.load_failed(now, &unexpected(&other), out),
+                    Err(error) => self.load_failed(now, &error, out),
+                };
+            }
+        };
+        self.take_content(now, number, (path, bytes), &content, out);
+        self.next_file(now, out);
     }
 
     fn load_failed(&mut self, now: Now, error: &dyn core::fmt::Display, out: &mut SmqOutbox) {
@@ -156,8 +199,9 @@ impl SmqEngine {
 
     fn next_file(&mut self, now: Now, out: &mut SmqOutbox) {
         self.wal.loading.failures = 0;
-        if !self.wal.loading.files.is_empty() {
-            return self.load_wal(out);
+        self.read_files(out);
+        if !self.wal.loading.reading.is_empty() {
+            return;
         }
         self.wal.loading.stage = Stage::Done;
         self.wal.loading.orphans = self.wal.loading.runs.keys().copied().collect();
@@ -169,8 +213,14 @@ impl SmqEngine {
     }
 
     /// Notes which logs a file has something of.
-    fn take_content(&mut self, now: Now, content: &Bytes, out: &mut SmqOutbox) {
-        let Some((path, bytes)) = self.wal.loading.files.pop_front() else { return };
+    fn take_content(
+        &mut self,
+        now: Now,
+        number: u64,
+        (path, bytes): (String, u64),
+        content: &Bytes,
+        out: &mut SmqOutbox,
+    ) {
         let (entries, whole) = wal_file::decode(content);
         if !whole {
             let text = format!(
@@ -189,16 +239,16 @@ impl SmqEngine {
                 others = true;
             }
         }
-        let number = self.wal.next;
-        self.wal.next += 1;
         // What other shards need is not ours to remove.
         let open_runs = ends.len() + usize::from(others);
         self.wal.files.insert(number, WalFile { path, bytes, open_runs, settled: false });
         for (log, end) in ends {
-            self.wal.loading.runs.entry(log).or_default().push((number, end));
+            // Files are answered in any order.
+            let runs = self.wal.loading.runs.entry(log).or_default();
+            let place = runs.partition_point(|(earlier, _)| *earlier < number);
+            runs.insert(place, (number, end));
         }
         self.settle_file(now, number);
-        self.next_file(now, out);
     }
 
     /// Opens logs of which the write-ahead has something, so that it is published and the files can go.
