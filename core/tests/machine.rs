@@ -495,7 +495,6 @@ fn a_stop_answers_what_waits() {
 /// Two clients pipeline, a third asks now and then: in each turn nobody gets more than a share.
 #[test]
 fn a_client_that_pipelines_gets_a_share_of_each_turn() {
-    const TURN: Duration = Duration::from_micros(1);
     let share = BEGUN_PER_TURN as usize;
     let mut world = World::new(1);
     let (floods, other) = ([world.connect(0), world.connect(0)], world.connect(0));
@@ -507,12 +506,12 @@ fn a_client_that_pipelines_gets_a_share_of_each_turn() {
     for turn in 1..=10 {
         world.send(other, 3, ApiVersionsRequest::default());
         assert_eq!(answers(&mut world, other), 1, "turn {turn}: nobody waits behind the floods");
-        world.pass(TURN);
+        world.turn();
         for conn in floods {
             assert_eq!(answers(&mut world, conn), if turn < 10 { share } else { 1 }, "turn {turn}");
         }
     }
-    world.pass(TURN);
+    world.turn();
     assert_eq!(floods.map(|conn| answers(&mut world, conn)), [0, 0]);
 }
 
@@ -528,7 +527,7 @@ fn appends_that_arrive_together_are_begun_over_several_turns_in_order() {
         offsets.extend(
             core::iter::from_fn(|| world.receive(conn)).map(|answer| produced(Some(answer)).base_offset),
         );
-        world.pass(Duration::from_micros(1));
+        world.turn();
     }
     assert_eq!(offsets, (0..200).collect::<Vec<i64>>());
 }

@@ -17,10 +17,13 @@ const COMMANDS: u64 = 500;
 
 type Answer = (RpcTicket, Result<RpcReply, RpcError>);
 
+/// Where commands go, and the thread that answers them.
+type Answering = (Sender<(ShardId, Rpc)>, JoinHandle<()>);
+
 /// Answers each command from a thread of its own, with the number of the shard that gave it, the last command first.
 #[derive(Debug, Default)]
 struct Elsewhere {
-    answering: Mutex<Option<(Sender<(ShardId, Rpc)>, JoinHandle<()>)>>,
+    answering: Mutex<Option<Answering>>,
 }
 
 impl Remote for Elsewhere {
