@@ -90,6 +90,8 @@ impl Part {
             LATEST => log.told(offset, -1, bounds),
             EARLIEST => log.starts(offset, bounds.start),
             timestamp if timestamp < 0 || kept == Kept::Changed => Ok(()),
+            // What is damaged is not found, and nobody knows which batches that are.
+            _ if log.damaged => Ok(()),
             timestamp => {
                 let until = if offset < 0 { i64::MAX } else { offset };
                 if let Some(last) = log.earlier_with(timestamp, until, bounds.end) {
