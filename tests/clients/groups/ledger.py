@@ -41,10 +41,10 @@ class Ledger:
             self.owners[member] = frozenset(event["owns"])
         elif "dead" in event:
             self.owners.pop(member, None)
-        elif "note" in event:
-            self.notes[event["note"]] += 1
         elif "failed" in event:
             self.failures.append(f"{member}: {event['failed']}")
+        if "note" in event:
+            self.notes[event["note"]] += 1
         for partition, offsets in event.get("got", {}).items():
             self.seen[partition].update(offsets)
 

@@ -28,7 +28,9 @@ class Member {
       this.tell({ owns });
     });
     this.consumer.on(REBALANCING, () => this.tell({ owns: [] }));
-    this.consumer.on(CRASH, ({ payload }) => this.tell(payload.restart ? { note: payload.error.name } : { failed: String(payload.error) }));
+    // One that is started anew has left the group first, without a rebalance of its own.
+    this.consumer.on(CRASH, ({ payload }) =>
+      this.tell(payload.restart ? { note: payload.error.name, owns: [] } : { failed: String(payload.error) }));
     this.consumer.on(COMMIT_OFFSETS, ({ payload }) => {
       const committed = payload.topics.flatMap(({ topic, partitions }) => partitions.map((part) => [`${topic}-${part.partition}`, Number(part.offset)]));
       this.tell({ committed: Object.fromEntries(committed) });
